@@ -14,7 +14,10 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -56,7 +59,6 @@ type Config struct {
 	ResponseHeaderTimeout time.Duration // between a request sent and the response's head
 	BodyTimeout           time.Duration // without a byte of a response's body from the origin
 	WriteTimeout          time.Duration // without a byte taken by the client
-	MinBodyRate           Size          // bytes a second of a request's body, averaged over 30 s; 0: any
 	TunnelIdleTimeout     time.Duration // without a byte in either direction of a tunnel
 	TunnelDrainTimeout    time.Duration // for the other direction after one side has ended
 	TunnelLifetime        time.Duration // of a tunnel altogether
@@ -69,6 +71,7 @@ type Config struct {
 	MaxFields            int  // fields of a request's or response's head
 	MaxTargetSize        Size // bytes of a request's target
 	MaxInterim           int  // 1xx responses before a final one
+	MinBodyRate          Size // bytes a second of a request's body, averaged over 30 s; 0: any
 
 	AllowClients  []netip.Prefix // source addresses that may use the proxy
 	ConnectPorts  []PortRange    // ports that CONNECT may reach from other machines
@@ -76,11 +79,88 @@ type Config struct {
 	DenyPrivate   bool           // whether private destinations are refused to other machines
 	UpgradeTokens []string       // Upgrade tokens that are tunnelled
 	CAFiles       []string       // PEM files of certificate authorities that are trusted besides the system's
-	DNSServers    []string       // resolvers, host or host:port; none: the system's
+	DNSServers    []string       // resolvers, address or address:port; none: the system's
+}
+
+// Default returns the settings of a Jay that was told nothing: the defaults of [Options]. Automatic settings are left
+// for [Config.Resolve].
+func Default() Config {
+	var c Config
+	for _, o := range Options() {
+		if err := o.Set(&c, o.Split(o.Default)); err != nil {
+			panic("config: default of " + o.Name + ": " + err.Error()) // a slip in the table, found by any test
+		}
+	}
+	return c
+}
+
+// Validate checks every setting and how they fit together. Its error joins one error for each setting that is wrong,
+// "name: what is wrong".
+func (c *Config) Validate() error {
+	var all []error
+	for _, o := range Options() {
+		var scratch Config
+		if err := o.Set(&scratch, o.Values(c)); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", o.Name, err))
+		}
+	}
+	return errors.Join(append(all, c.conflicts()...)...)
+}
+
+// conflicts finds settings that are good by themselves but not together.
+func (c *Config) conflicts() []error {
+	var all []error
+	if len(c.Listen)+len(c.Intercept) == 0 {
+		all = append(all, errors.New("listen: no address to listen on, and none in intercept either"))
+	}
+	for i, addr := range c.Intercept {
+		if !anyPort(addr) && (slices.Contains(c.Listen, addr) || slices.Contains(c.Intercept[:i], addr)) {
+			all = append(all, fmt.Errorf("intercept: %s is listened on twice", addr))
+		}
+	}
+	for i, addr := range c.Listen {
+		if !anyPort(addr) && slices.Contains(c.Listen[:i], addr) {
+			all = append(all, fmt.Errorf("listen: %s is listened on twice", addr))
+		}
+	}
+	if c.MaxTargetSize > c.MaxHeadSize {
+		all = append(all, fmt.Errorf("max-target-size: %v is more than max-head-size, %v", c.MaxTargetSize, c.MaxHeadSize))
+	}
+	return all
+}
+
+// anyPort reports whether addr leaves the choice of its port to the system, so that it may be listened on repeatedly.
+func anyPort(addr string) bool {
+	_, port, err := splitHostPort(addr)
+	return err == nil && port == "0"
 }
 
 // Host is what [Config.Resolve] must know about the machine.
 type Host struct {
 	Memory      int64 // bytes that the process may use; 0: unknown
 	Descriptors int64 // file descriptors that the process may open; 0: unknown
+}
+
+// Resolve returns c with its automatic settings filled in for h: cache-size is a quarter of the memory in whole MiB
+// (256 MiB when it is unknown), fill-size a quarter of cache-size, max-connections three quarters of the descriptors
+// but no more than one for each 64 KiB of memory. max-object-size is cut to an eighth of cache-size.
+func (c Config) Resolve(h Host) Config {
+	if c.CacheSize == 0 {
+		c.CacheSize = max(Size(h.Memory/4)/MiB*MiB, 16*MiB)
+		if h.Memory == 0 {
+			c.CacheSize = 256 * MiB
+		}
+	}
+	if c.FillSize == 0 {
+		c.FillSize = c.CacheSize / 4
+	}
+	c.MaxObjectSize = min(c.MaxObjectSize, c.CacheSize/8)
+	if c.MaxConnections == 0 {
+		n := h.Descriptors / 4 * 3
+		if h.Memory > 0 {
+			n = min(n, h.Memory/(64<<10))
+		}
+		c.MaxConnections = int(max(n, 64))
+	}
+	return c
 }

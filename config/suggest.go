@@ -1,0 +1,41 @@
+package config
+
+import "strings"
+
+// Suggest returns "; did you mean X?" for the one of names that is most like word, or nothing when none is close.
+func Suggest(word string, names []string) string {
+	if len(word) > 64 {
+		return ""
+	}
+	best, least := "", 3
+	for _, name := range names {
+		if d := distance(strings.ToLower(word), name); d < least && d < len(name) {
+			best, least = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// distance is the number of bytes to insert, remove or replace to turn a into b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
