@@ -17,10 +17,11 @@
 //	}
 package freshness
 
-import (
-	"net/http"
-	"time"
-)
+import "time"
+
+// maxDelta is the greatest delta-seconds that is told apart from a greater one; RFC 9111 §1.2.2 wants overflow to end
+// at "the greatest positive integer that the cache can conveniently represent".
+const maxDelta = (1<<31 - 1) * time.Second
 
 // Delta is an optional delta-seconds value (RFC 9111 §1.2.2).
 type Delta struct {
@@ -108,6 +109,9 @@ type Response struct {
 	Immutable       bool // RFC 8246; reported, changes no decision
 	// Malformed tells that the directives cannot be told apart (an open quote): nothing may be stored.
 	Malformed bool
+	// Shareable tells that a readable public, must-revalidate or s-maxage allows a shared cache to store the response
+	// even if its request had an Authorization field (§3.5).
+	Shareable bool
 	// HasValidator tells that there is an ETag or a readable Last-Modified.
 	HasValidator bool
 	// Targeted tells that a targeted field took the place of Cache-Control and Expires (RFC 9213).
@@ -157,4 +161,46 @@ type Decision struct {
 	Lifetime time.Duration // the freshness lifetime (§4.2.1)
 }
 
-var _ = http.Header(nil)
+// TTL is the time for which the response is still fresh; it is negative when the response is stale (RFC 9211 §2.4).
+func (d Decision) TTL() time.Duration { return d.Lifetime - d.Age }
+
+// String returns the verdict as a short lower-case word.
+func (v Verdict) String() string {
+	switch v {
+	case Forward:
+		return "forward"
+	case Validate:
+		return "validate"
+	case Reuse:
+		return "reuse"
+	case ReuseStale:
+		return "reuse-stale"
+	case ReuseWhileRevalidate:
+		return "reuse-while-revalidate"
+	case Unsatisfiable:
+		return "unsatisfiable"
+	}
+	return "unknown"
+}
+
+// String returns the source as the name of the directive or field, or "heuristic" or "none".
+func (s Source) String() string {
+	switch s {
+	case SourceNone:
+		return "none"
+	case SourceSMaxAge:
+		return "s-maxage"
+	case SourceMaxAge:
+		return "max-age"
+	case SourceExpires:
+		return "expires"
+	case SourceHeuristic:
+		return "heuristic"
+	}
+	return "unknown"
+}
+
+// explicit tells that the origin gave the lifetime itself, if only as a value that cannot be read.
+func (s Source) explicit() bool {
+	return s == SourceSMaxAge || s == SourceMaxAge || s == SourceExpires
+}
