@@ -2,7 +2,9 @@ package tunnel
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -19,15 +21,15 @@ type Options struct {
 	// IdleTimeout ends a tunnel in which no byte moved in either direction
 	// for so long.
 	IdleTimeout time.Duration
-	// DrainTimeout replaces IdleTimeout, when shorter, once one side has sent
-	// its end of stream.
+	// DrainTimeout replaces IdleTimeout, when shorter, once one side has
+	// ended its stream while the other goes on.
 	DrainTimeout time.Duration
 	// Lifetime ends a tunnel at that age, however busy it is.
 	Lifetime time.Duration
 }
 
 // Early holds bytes that were read together with the heads before the tunnel
-// began. They are passed on before anything else.
+// began. They are passed on before anything else, and not kept after that.
 type Early struct {
 	FromClient, FromOrigin []byte
 }
@@ -54,18 +56,117 @@ type Result struct {
 
 // Registry knows all live tunnels of a proxy, so that they can be counted and
 // ended. The zero value is ready for use. It must not be copied.
-type Registry struct{}
+type Registry struct {
+	mu    sync.Mutex
+	live  map[*relay]struct{}
+	shut  bool
+	empty chan struct{} // made by Shutdown, closed when live becomes empty
+	pipes pipePool
+}
 
 // Join relays bytes between client and origin, both ways, until both streams
 // have ended, one of them broke, a limit of opt is reached, ctx ends or Shutdown
 // is called. It closes both connections before it returns.
+//
+// The end of one stream is passed on as a half-close and leaves the other
+// direction running; a connection that cannot be half-closed is closed. A
+// connection that was reset resets the other one, so that what was cut off does
+// not look complete (RFC 9110 §9.3.6 leaves the form of closing open).
+//
+// A *net.TCPConn or *net.UnixConn holds no buffer while nothing moves, and its
+// bytes are moved within the kernel when there are many (Linux). Any other
+// net.Conn is read and written as such: a wrapper costs that advantage, but its
+// Read and Write are never bypassed. Nobody else may use the connections, and
+// deadlines set on them are cleared.
 func (g *Registry) Join(ctx context.Context, client, origin net.Conn, early Early, opt Options) Result {
-	panic("tunnel: not built yet")
+	r := newRelay(&g.pipes, client, origin, early, opt)
+	if !g.add(r) {
+		r.end(CauseShutdown)
+		return r.result()
+	}
+	defer g.remove(r)
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { r.end(CauseShutdown) })
+		defer stop()
+	}
+	r.run()
+	return r.result()
 }
 
-// Shutdown refuses new tunnels, waits until all live ones have ended or ctx has,
-// cuts those that are left, and returns when every call of Join has.
-func (g *Registry) Shutdown(ctx context.Context) error { panic("tunnel: not built yet") }
-
 // Count returns the number of live tunnels.
-func (g *Registry) Count() int { return 0 }
+func (g *Registry) Count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.live)
+}
+
+// Shutdown refuses new tunnels, waits until all live ones have ended by
+// themselves or ctx has, then cuts those that are left. When it returns, both
+// goroutines and both descriptors of every tunnel are gone, as are the pipes
+// they shared. The error is nil or says how many were cut, and wraps ctx's.
+func (g *Registry) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	g.shut = true
+	if g.empty == nil {
+		g.empty = make(chan struct{})
+		if len(g.live) == 0 {
+			close(g.empty)
+		}
+	}
+	g.mu.Unlock()
+	defer g.pipes.close()
+	select {
+	case <-g.empty:
+		return nil
+	default:
+	}
+	select {
+	case <-g.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	cut := g.cut()
+	<-g.empty
+	if cut == 0 {
+		return nil
+	}
+	return fmt.Errorf("tunnel: %d still open were cut: %w", cut, ctx.Err())
+}
+
+// cut ends all live tunnels and returns how many there were. The lock is not
+// held while they are closed: closing TLS may take a while, and does so at once
+// for all.
+func (g *Registry) cut() int {
+	g.mu.Lock()
+	left := make([]*relay, 0, len(g.live))
+	for r := range g.live {
+		left = append(left, r)
+	}
+	g.mu.Unlock()
+	for _, r := range left {
+		go r.end(CauseShutdown)
+	}
+	return len(left)
+}
+
+func (g *Registry) add(r *relay) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return false
+	}
+	if g.live == nil {
+		g.live = make(map[*relay]struct{})
+	}
+	g.live[r] = struct{}{}
+	return true
+}
+
+func (g *Registry) remove(r *relay) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.live, r)
+	if g.shut && g.empty != nil && len(g.live) == 0 {
+		close(g.empty)
+	}
+}

@@ -1,0 +1,22 @@
+//go:build !linux
+
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+)
+
+// OriginalDst needs Linux; elsewhere its error is an errors.ErrUnsupported.
+func OriginalDst(c *net.TCPConn) (netip.AddrPort, error) {
+	return netip.AddrPort{}, fmt.Errorf("tunnel: original destination of a redirected connection: not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}
+
+// ListenTransparent needs Linux; elsewhere its error is an errors.ErrUnsupported.
+func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
+	return nil, fmt.Errorf("tunnel: transparent listening (TPROXY): not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}
