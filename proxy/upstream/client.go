@@ -3,12 +3,17 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/jayproxy/jay/proxy/wire"
 )
+
+// errClosed is the cause of errors after [Client.Close].
+var errClosed = errors.New("client closed")
 
 // Origin says where a request goes. It is comparable and is the key of a
 // connection pool, so two origins never share a connection.
@@ -65,40 +70,110 @@ type Options struct {
 	TLS *tls.Config
 }
 
+// withDefaults returns o with its zero values replaced by what they mean.
+func (o Options) withDefaults() Options {
+	if o.Resolver == nil {
+		o.Resolver = &net.Resolver{PreferGo: true}
+	}
+	if o.DialContext == nil {
+		o.DialContext = new(net.Dialer).DialContext
+	}
+	o.ConnectTimeout = orDefault(o.ConnectTimeout, 10*time.Second)
+	o.HeaderTimeout = orDefault(o.HeaderTimeout, 10*time.Minute)
+	o.BodyIdleTimeout = orDefault(o.BodyIdleTimeout, time.Minute)
+	o.IdleTimeout = orDefault(o.IdleTimeout, time.Minute)
+	o.MaxPerOrigin = orDefault(o.MaxPerOrigin, 256)
+	o.MaxIdlePerOrigin = orDefault(o.MaxIdlePerOrigin, 64)
+	o.MaxIdle = orDefault(o.MaxIdle, 1024)
+	o.MaxInterim = orDefault(o.MaxInterim, 10)
+	if o.Limits == (wire.Limits{}) {
+		o.Limits = wire.DefaultLimits()
+	}
+	o.TLS = tlsConfig(o.TLS)
+	return o
+}
+
+// orDefault returns v, or def if v is not positive.
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
 // Client sends requests to origins and keeps their connections. It is safe
 // for concurrent use.
 type Client struct {
-	opt Options
+	opt    Options
+	base   context.Context // done when the client is closed
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // lookups and connection attempts
+	names  names
+
+	mu     sync.Mutex
+	closed bool
+	pools  map[Origin]*pool
+	conns  map[*conn]struct{} // all that are open, so that Close finds those in use
+	idle   idleList
+	reaper *time.Timer // nil until the first connection became idle
+	armed  bool        // the reaper is going to run
 }
 
 // New returns a client. It is to be ended with [Client.Close].
-func New(opt Options) *Client { return &Client{opt: opt} }
+func New(opt Options) *Client {
+	c := &Client{
+		opt:   opt.withDefaults(),
+		pools: make(map[Origin]*pool),
+		conns: make(map[*conn]struct{}),
+	}
+	c.names.answers = make(map[string]*answer)
+	c.base, c.cancel = context.WithCancel(context.Background())
+	return c
+}
 
 // Close closes every connection, idle or in use, and returns when no goroutine
 // of the client is left, save those that send the bodies of requests whose
 // responses are not closed yet.
-func (c *Client) Close() { panic("upstream: not ready") }
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	if c.reaper != nil {
+		c.reaper.Stop()
+	}
+	open := make([]*conn, 0, len(c.conns))
+	for cn := range c.conns {
+		open = append(open, cn)
+	}
+	c.mu.Unlock()
+	c.cancel()
+	c.CloseIdle()
+	for _, cn := range open {
+		cn.abort()
+	}
+	c.wg.Wait()
+}
 
 // CloseIdle closes the idle connections.
-func (c *Client) CloseIdle() { panic("upstream: not ready") }
-
-// Lookup returns the addresses of host, IPv4-mapped ones in their IPv4 form.
-// Only what netip parses is a literal; other numeric forms such as 127.1 are
-// errors, never addresses. The error is an [*Error].
-func (c *Client) Lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	panic("upstream: not ready")
+func (c *Client) CloseIdle() {
+	c.mu.Lock()
+	var idle []*conn
+	for c.idle.oldest != nil {
+		idle = append(idle, c.removeIdle(c.idle.oldest))
+	}
+	c.mu.Unlock()
+	for _, cn := range idle {
+		c.drop(cn)
+	}
 }
 
-// Dial opens a connection for a tunnel: no TLS, no pool, no slot. It returns
-// the address it is connected to. The error is an [*Error].
-func (c *Client) Dial(ctx context.Context, o Origin) (net.Conn, netip.AddrPort, error) {
-	panic("upstream: not ready")
-}
-
-// Do sends r to o and returns the final response's head. Its body is read
-// from [Response.Body], and the response must be closed. Cancelling ctx ends
-// the exchange, body included, until then. The error is an [*Error] or a
-// [*BodyError]; then nothing touches r any more.
-func (c *Client) Do(ctx context.Context, o Origin, r *Request) (*Response, error) {
-	panic("upstream: not ready")
+// spawn runs f in a goroutine that Close waits for. It reports whether it did:
+// a closed client starts nothing.
+func (c *Client) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.wg.Go(f)
+	return true
 }

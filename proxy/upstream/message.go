@@ -1,6 +1,9 @@
 package upstream
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -9,6 +12,12 @@ import (
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
+// sendGrace is how long a request whose answer is complete gets to become complete
+// itself. As a rule it is, and its sender only has to be scheduled.
+const sendGrace = 50 * time.Millisecond
+
+var errResponseClosed = errors.New("response is closed")
+
 // Request is one request in the form in which it goes on the wire.
 type Request struct {
 	// Head is the complete head: request line, fields, empty line. It is not
@@ -16,22 +25,23 @@ type Request struct {
 	Head []byte
 	// Method is the method in Head; it decides the framing of the response.
 	Method string
-	// Body is the content, nil if there is none. Head says how it is framed.
+	// Body is the content, nil if there is none. Head says how it is framed. A
+	// Body with a method Remaining or Len, as [wire.Body] and [bytes.Reader] have,
+	// is known to be complete once nothing remains.
 	Body io.Reader
 	// Chunked says that Head announces the chunked coding, so that Body is to be
 	// sent in chunks. Otherwise its bytes go out as they are.
 	Chunked bool
 	// Buffered says that Body can be read to its end without waiting for
-	// anybody. Small bodies then go out in one write with the head.
+	// anybody. A small one then goes out in one write with the head.
 	Buffered bool
 	// Trailers, if not nil, is asked after the end of a chunked Body. Fields that
 	// may not stand in a trailer section (RFC 9110 §6.5.1) are left out.
 	Trailers func() *wire.Fields
 	// StopBody makes a pending or later Read of Body return at once, for instance
-	// by a read deadline in the past. It is called, at most once and from any
-	// goroutine, when the origin has answered or failed and the rest of the body is not
-	// wanted; the client's connection cannot be reused then. It may be nil if
-	// Body never blocks.
+	// by a read deadline in the past. It is called, at most once, when the origin
+	// has answered or failed and the rest of the body is not wanted; the client's
+	// connection cannot be reused then. It may be nil if Body never waits.
 	StopBody func()
 	// Idempotent allows to repeat the request once (RFC 9110 §9.2.2) on a new
 	// connection if a reused one failed before any byte of an answer and no byte
@@ -60,27 +70,127 @@ type Response struct {
 	// RequestTime and ResponseTime are when the request was sent and when the head
 	// of the response had arrived (RFC 9111 §4.2.3).
 	RequestTime, ResponseTime time.Time
+
+	ctx     context.Context
+	cn      *conn       // nil once closed or hijacked
+	release func() bool // undoes context.AfterFunc; nil if ctx cannot end
+	sender  *sender     // nil without a request body
+	keep    bool        // the origin keeps the connection
+	early   bool        // the answer came before the end of the request
+	body    Body        // what Body points to: one allocation for both
 }
 
-// Body is the content of a response. In addition to [wire.Body] it enforces
-// the idle timeout and names errors.
+// Body is the content of a response. To [wire.Body] it adds the idle timeout
+// and the names of errors.
 type Body struct {
 	wire.Body
+	x   *Response
+	err error
 }
 
 // Read reads content. io.EOF means that all of it has been received; every
-// other error is an [*Error] or a [*BodyError].
-func (b *Body) Read(p []byte) (int, error) { panic("upstream: not ready") }
+// other error is an [*Error] or a [*BodyError] and lasts.
+func (b *Body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.x.cn == nil {
+		return 0, errResponseClosed
+	}
+	b.limit()
+	n, err := b.Body.Read(p)
+	if err == nil || err == io.EOF && !b.truncated() {
+		return n, err
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	b.err = b.x.nameError(err, KindConnectionReadTimeout, KindResponseCoding)
+	return n, b.err
+}
 
-// Whole reports whether the content has been proven complete.
-func (b *Body) Whole() bool { panic("upstream: not ready") }
+// limit sets the idle timeout, unless all that is to come has come.
+func (b *Body) limit() {
+	cn := b.x.cn
+	if left := b.Remaining(); left < 0 || left > int64(len(cn.r.Buffered())) {
+		cn.limitRead(time.Now(), cn.client.opt.BodyIdleTimeout)
+	}
+}
+
+// truncated reports whether a body that ends with the connection was cut below
+// TLS, without a close_notify alert (RFC 9112 §9.8).
+func (b *Body) truncated() bool {
+	return b.x.Response.Body.UntilClose && b.x.cn.tap != nil && b.x.cn.tap.ended
+}
+
+// Whole reports whether the content has been proven complete and read.
+func (b *Body) Whole() bool { return b.err == nil && b.Body.Whole() }
 
 // Close ends the exchange. The connection goes back to its pool only if
-// response and request are both complete, the origin keeps the connection, and
-// nothing follows the response; otherwise it is closed. When Close returns, the
-// request's body is not touched any more. More calls do nothing.
-func (r *Response) Close() error { panic("upstream: not ready") }
+// response and request are both complete, in this order, the origin keeps the
+// connection, and nothing follows the response; otherwise it is closed. A request
+// body that goes on after a complete 2xx response is sent to its end before that.
+// When Close returns, the request's body is not touched any more. More calls do
+// nothing.
+func (x *Response) Close() error {
+	cn := x.cn
+	if cn == nil {
+		return nil
+	}
+	reuse := x.keep && x.Body.Whole() && x.requestSent()
+	x.cn = nil
+	if x.release != nil && !x.release() {
+		reuse = false
+	}
+	if reuse && !cn.r.Pending() {
+		cn.r.Release()
+		cn.client.put(cn)
+		return nil
+	}
+	cn.abort()
+	x.endSender()
+	cn.client.drop(cn)
+	return nil
+}
+
+// requestSent waits for the end of the request and reports whether it was
+// complete before its answer came, as far as can be known.
+func (x *Response) requestSent() bool {
+	s := x.sender
+	if s == nil {
+		return true
+	}
+	if x.early && x.Status < 300 && s.moved.Load() {
+		<-s.done
+	}
+	select {
+	case <-s.done:
+	default:
+		grace := time.NewTimer(sendGrace)
+		defer grace.Stop()
+		select {
+		case <-s.done:
+		case <-grace.C:
+		}
+	}
+	return s.state.Load() == sent && !x.early
+}
 
 // Hijack hands over the connection after a 101, with the bytes read beyond the
-// head. The caller owns both and need not call Close.
-func (r *Response) Hijack() (net.Conn, []byte) { panic("upstream: not ready") }
+// head. The caller owns both and need not call Close. Without a connection to hand
+// over, because the response is closed, it returns nil.
+func (x *Response) Hijack() (net.Conn, []byte) {
+	cn := x.cn
+	if cn == nil {
+		return nil, nil
+	}
+	x.cn = nil
+	x.endSender()
+	if x.release != nil {
+		x.release()
+	}
+	early := bytes.Clone(cn.r.Buffered())
+	cn.nc.SetDeadline(time.Time{})
+	cn.client.release(cn)
+	return cn.nc, early
+}

@@ -1,0 +1,215 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// stagger is the pause between connection attempts to the addresses of one name
+// (RFC 8305 §5).
+const stagger = 250 * time.Millisecond
+
+// Dial opens a connection for a tunnel: no TLS, no pool, no slot. It returns
+// the address it is connected to. The error is an [*Error].
+func (c *Client) Dial(ctx context.Context, o Origin) (net.Conn, netip.AddrPort, error) {
+	ctx, cancel := c.connectContext(ctx)
+	defer cancel()
+	return c.dial(ctx, o)
+}
+
+// connectContext derives the context of one connection attempt from that of a
+// request: it ends after the connect timeout and with the client.
+func (c *Client) connectContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, c.opt.ConnectTimeout)
+	stop := context.AfterFunc(c.base, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// dial finds the addresses of o and connects to one of them. With no descriptor
+// left it gives up the idle connections and tries once more.
+func (c *Client) dial(ctx context.Context, o Origin) (net.Conn, netip.AddrPort, error) {
+	addrs, err := c.addresses(ctx, o)
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	nc, addr, err := c.connect(ctx, addrs)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		c.CloseIdle()
+		nc, addr, err = c.connect(ctx, addrs)
+	}
+	if err != nil {
+		return nil, netip.AddrPort{}, dialError(err)
+	}
+	return nc, addr, nil
+}
+
+// addresses returns where o can be reached, in the order to be tried.
+func (c *Client) addresses(ctx context.Context, o Origin) ([]netip.AddrPort, error) {
+	if o.Addr.IsValid() {
+		return []netip.AddrPort{netip.AddrPortFrom(o.Addr.Addr().Unmap(), o.Addr.Port())}, nil
+	}
+	ips, err := c.Lookup(ctx, o.Host)
+	if err != nil {
+		return nil, err
+	}
+	return interleave(ips, o.Port), nil
+}
+
+// interleave alternates between the address families, beginning with that of
+// the first address (RFC 8305 §4).
+func interleave(ips []netip.Addr, port uint16) []netip.AddrPort {
+	var same, other []netip.AddrPort
+	for _, ip := range ips {
+		if ip.Is4() == ips[0].Is4() {
+			same = append(same, netip.AddrPortFrom(ip, port))
+		} else {
+			other = append(other, netip.AddrPortFrom(ip, port))
+		}
+	}
+	out := make([]netip.AddrPort, 0, len(ips))
+	for i := range max(len(same), len(other)) {
+		if i < len(same) {
+			out = append(out, same[i])
+		}
+		if i < len(other) {
+			out = append(out, other[i])
+		}
+	}
+	return out
+}
+
+// attempt is the outcome of connecting to one address.
+type attempt struct {
+	nc   net.Conn
+	addr netip.AddrPort
+	err  error
+}
+
+// connect returns a connection to the first of addrs that can be had.
+func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort) (net.Conn, netip.AddrPort, error) {
+	if len(addrs) == 1 {
+		if err := c.check(addrs[0]); err != nil {
+			return nil, addrs[0], err
+		}
+		nc, err := c.opt.DialContext(ctx, "tcp", addrs[0].String())
+		return nc, addrs[0], err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := race{c: c, ctx: ctx, addrs: addrs, results: make(chan attempt)}
+	return r.run()
+}
+
+// check asks the policy about an address that is going to be dialled now.
+func (c *Client) check(addr netip.AddrPort) error {
+	if c.opt.Check == nil {
+		return nil
+	}
+	if err := c.opt.Check(addr); err != nil {
+		return &prohibitedError{err}
+	}
+	return nil
+}
+
+// prohibitedError marks what Options.Check said.
+type prohibitedError struct{ err error }
+
+func (e *prohibitedError) Error() string { return e.err.Error() }
+func (e *prohibitedError) Unwrap() error { return e.err }
+
+// race connects to several addresses, a new one whenever the one before failed
+// or had its stagger (RFC 8305 §5). The first connection wins.
+type race struct {
+	c       *Client
+	ctx     context.Context // done when the race is over
+	addrs   []netip.AddrPort
+	running int
+	results chan attempt
+	err     error // the failure to report if nothing succeeds
+}
+
+// run returns the winner.
+func (r *race) run() (net.Conn, netip.AddrPort, error) {
+	r.start()
+	next := time.NewTimer(stagger)
+	defer next.Stop()
+	for r.running > 0 {
+		select {
+		case a := <-r.results:
+			if a.err == nil {
+				return a.nc, a.addr, nil
+			}
+			r.running--
+			r.failed(a.err)
+			r.start()
+			next.Reset(stagger)
+		case <-next.C:
+			r.start()
+			next.Reset(stagger)
+		case <-r.ctx.Done():
+			return nil, netip.AddrPort{}, r.ctx.Err()
+		}
+	}
+	return nil, netip.AddrPort{}, r.err
+}
+
+// start begins one more attempt, if an address is left that may be dialled.
+func (r *race) start() {
+	for len(r.addrs) > 0 {
+		addr := r.addrs[0]
+		r.addrs = r.addrs[1:]
+		err := r.c.check(addr)
+		if err == nil && r.c.spawn(func() { r.attempt(addr) }) {
+			r.running++
+			return
+		}
+		if err == nil {
+			err = errClosed
+		}
+		r.failed(err)
+	}
+}
+
+// attempt connects to addr. A connection that comes after the race is closed.
+func (r *race) attempt(addr netip.AddrPort) {
+	nc, err := r.c.opt.DialContext(r.ctx, "tcp", addr.String())
+	select {
+	case r.results <- attempt{nc, addr, err}:
+	case <-r.ctx.Done():
+		if err == nil {
+			nc.Close()
+		}
+	}
+}
+
+// failed notes why an attempt failed. The first failure counts, but one to
+// connect says more about the origin than a prohibited address beside it.
+func (r *race) failed(err error) {
+	var now, before *prohibitedError
+	if r.err == nil || errors.As(r.err, &before) && !errors.As(err, &now) {
+		r.err = err
+	}
+}
+
+// dialError names what went wrong while connecting.
+func dialError(err error) error {
+	var prohibited *prohibitedError
+	var ne net.Error
+	switch {
+	case errors.As(err, &prohibited):
+		return &Error{KindDestinationProhibited, 403, err}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &Error{KindConnectionRefused, 502, err}
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return &Error{KindConnectionLimit, 503, err}
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return &Error{KindDestinationUnroutable, 502, err}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
+		return &Error{KindConnectionTimeout, 504, err}
+	}
+	return &Error{KindConnectionTerminated, 502, err}
+}
