@@ -57,7 +57,7 @@ type Config struct {
 	HeadTimeout           time.Duration // for a request's complete head
 	ConnectTimeout        time.Duration // for a connection to an origin, name resolution included
 	ResponseHeaderTimeout time.Duration // between a request sent and the response's head
-	BodyTimeout           time.Duration // without a byte of a response's body from the origin
+	BodyTimeout           time.Duration // without a byte of a body, from the origin or from the client
 	WriteTimeout          time.Duration // without a byte taken by the client
 	TunnelIdleTimeout     time.Duration // without a byte in either direction of a tunnel
 	TunnelDrainTimeout    time.Duration // for the other direction after one side has ended

@@ -134,7 +134,7 @@ func timeOptions() []Option {
 			func(c *Config) any { return &c.ConnectTimeout }),
 		d("response-header-timeout", "10m", "from a request sent to its response's head (504); long polls live this long",
 			func(c *Config) any { return &c.ResponseHeaderTimeout }),
-		d("body-timeout", "60s", "without a byte of a response's body from the origin",
+		d("body-timeout", "60s", "without a byte of a body, from the origin or from the client",
 			func(c *Config) any { return &c.BodyTimeout }),
 		d("write-timeout", "60s", "without a byte taken by the client",
 			func(c *Config) any { return &c.WriteTimeout }),

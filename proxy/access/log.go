@@ -1,8 +1,14 @@
 package access
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"sync"
+	"time"
 )
 
 // The formats of [Options].Format.
@@ -11,6 +17,14 @@ const (
 	JSON     = "json"     // one object a line
 	Squid    = "squid"    // Squid's native format with its result codes
 	Combined = "combined" // the combined format of Apache and nginx
+)
+
+const (
+	flushBytes  = 64 << 10               // a buffer of this size is written at once
+	flushDelay  = 200 * time.Millisecond // and any other after this time
+	bufferBytes = 4 << 20                // default of Options.BufferBytes
+	patience    = 5 * time.Second        // how long Close and Reopen wait for a slow disk
+	reportDelay = 10 * time.Second       // between two reports of lost lines
 )
 
 // Options says where and how a [Log] writes. The zero value writes text to standard output.
@@ -24,22 +38,249 @@ type Options struct {
 }
 
 // Log is an access log. All methods may be called concurrently; a nil *Log is one that is off.
-type Log struct{}
+type Log struct {
+	path   string // of the file; empty: not a file
+	most   int    // bytes that buf may reach
+	logger *slog.Logger
+	kick   chan struct{} // wakes the writer at once
+	done   chan struct{} // closed when the writer has ended
 
-// Open opens the log. Its error names the file.
-func Open(o Options) (*Log, error) { panic("unfinished") }
+	mu       sync.Mutex // guards the rest
+	encoder  encoder
+	buf      []byte // lines that wait
+	spare    []byte // the buffer that is not in use
+	timer    *time.Timer
+	lost     int64
+	closed   bool
+	next     *os.File      // opened by Reopen, not in use yet
+	switched chan struct{} // closed when next has come into use
+
+	out      io.Writer // used by the writer only, like those below; nil: the log is off
+	torn     bool      // the file ends within a line
+	reported int64     // lost lines that were reported
+	reportAt time.Time // when
+	lastErr  error     // of the last failed write
+}
+
+// Open opens the log and starts its writer, which [Log.Close] ends. Its error names the file.
+func Open(o Options) (*Log, error) {
+	enc, err := newEncoder(o.Format, o.StripQuery)
+	if err != nil || o.Path == "off" {
+		return nil, err
+	}
+	l := &Log{
+		most: max(o.BufferBytes, 0) / 2, logger: o.Logger, encoder: enc, out: o.Stdout,
+		kick: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	if l.most == 0 {
+		l.most = bufferBytes / 2 // the other half is the buffer that is being written
+	}
+	if l.logger == nil {
+		l.logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.Path != "" && o.Path != "-":
+		f, err := open(o.Path)
+		if err != nil {
+			return nil, err
+		}
+		l.path, l.out = o.Path, f
+	case l.out == nil:
+		l.out = os.Stdout
+	}
+	l.timer = time.NewTimer(flushDelay)
+	go l.run()
+	return l, nil
+}
+
+// open opens the file for appending. Others may not read it: URLs are private.
+func open(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	return f, nil
+}
 
 // Enabled reports whether records are written at all.
-func (l *Log) Enabled() bool { panic("unfinished") }
+func (l *Log) Enabled() bool { return l != nil }
 
-// Write adds a line for r.
-func (l *Log) Write(r *Record) { panic("unfinished") }
+// Write adds a line for r. It neither blocks nor allocates: when too many bytes wait to be written, the line is
+// dropped and counted. r is not retained.
+func (l *Log) Write(r *Record) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := len(l.buf)
+	if l.closed || before+maxLine > l.most {
+		l.lost++
+		return
+	}
+	l.buf = l.encoder.append(l.buf, r)
+	if before == 0 {
+		l.timer.Reset(flushDelay)
+	}
+	if before < flushBytes && len(l.buf) >= flushBytes {
+		l.wake()
+	}
+}
 
-// Reopen opens the file anew, after it was moved away.
-func (l *Log) Reopen() error { panic("unfinished") }
+// wake makes the writer look at the buffer at once.
+func (l *Log) wake() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
 
-// Close writes what is buffered and closes the file.
-func (l *Log) Close() error { panic("unfinished") }
+// Reopen opens the file anew, after it was moved away. When it returns nil, nothing more is written to the old file,
+// unless that has been blocking for 5 s. When it fails, the old file stays in use.
+func (l *Log) Reopen() error {
+	if l == nil || l.path == "" {
+		return nil
+	}
+	f, err := open(l.path)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return f.Close()
+	}
+	if l.next != nil {
+		l.next.Close() // never written to
+	}
+	l.next = f
+	if l.switched == nil {
+		l.switched = make(chan struct{})
+	}
+	switched := l.switched
+	l.wake()
+	l.mu.Unlock()
+	wait(switched)
+	return nil
+}
 
-// Dropped returns how many lines were lost so far.
-func (l *Log) Dropped() int64 { panic("unfinished") }
+// Close writes what is buffered and closes the file. It fails when that takes more than 5 s. Later records are
+// counted as dropped.
+func (l *Log) Close() error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	l.closed = true
+	l.wake()
+	l.mu.Unlock()
+	if !wait(l.done) {
+		return errors.New("access log: the last lines could not be written in time")
+	}
+	return nil
+}
+
+// wait waits for c, but not for ever.
+func wait(c <-chan struct{}) bool {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-c:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// Dropped returns how many lines were lost so far, to a full buffer or a failing disk.
+func (l *Log) Dropped() int64 {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
+// run is the writer.
+func (l *Log) run() {
+	defer close(l.done)
+	for {
+		select {
+		case <-l.kick:
+		case <-l.timer.C:
+		}
+		if l.flush() {
+			l.timer.Stop()
+			return
+		}
+	}
+}
+
+// flush writes what waits, puts a reopened file in place, and reports whether the log is closed.
+func (l *Log) flush() (closed bool) {
+	l.mu.Lock()
+	full := l.buf
+	l.buf, l.spare = l.spare[:0], nil
+	next, switched, closed := l.next, l.switched, l.closed
+	l.next, l.switched = nil, nil
+	l.mu.Unlock()
+
+	lost := l.write(full)
+	if next != nil {
+		l.close()
+		l.out, l.torn = next, false
+		close(switched)
+	}
+	if closed {
+		l.close()
+	}
+
+	l.mu.Lock()
+	l.spare = full[:0]
+	l.lost += lost
+	lost = l.lost
+	l.mu.Unlock()
+	l.report(lost, closed)
+	return closed
+}
+
+// write writes whole lines and returns how many of them were lost. A line that was cut off by an error is ended
+// before the next one, so that only itself is damaged.
+func (l *Log) write(lines []byte) (lost int64) {
+	if len(lines) == 0 {
+		return 0
+	}
+	if l.torn {
+		if _, err := l.out.Write([]byte("\n")); err != nil {
+			l.lastErr = err
+			return int64(bytes.Count(lines, []byte("\n")))
+		}
+		l.torn = false
+	}
+	n, err := l.out.Write(lines)
+	if err == nil {
+		return 0
+	}
+	l.lastErr = err
+	l.torn = n > 0 && lines[n-1] != '\n'
+	return int64(bytes.Count(lines[n:], []byte("\n")))
+}
+
+// close closes the file; standard output is left alone.
+func (l *Log) close() {
+	if f, ok := l.out.(*os.File); ok && l.path != "" {
+		if err := f.Close(); err != nil {
+			l.lastErr = err
+		}
+	}
+}
+
+// report says that lines were lost, not more often than people can read.
+func (l *Log) report(lost int64, last bool) {
+	if lost == l.reported || !last && time.Since(l.reportAt) < reportDelay {
+		return
+	}
+	l.logger.Warn("access log: lines lost", "lines", lost-l.reported, "total", lost, "error", l.lastErr)
+	l.reported, l.reportAt, l.lastErr = lost, time.Now(), nil
+}

@@ -48,7 +48,6 @@ type Record struct {
 	CacheStatus string         // Cache-Status value of the response (RFC 9211)
 	ProxyStatus string         // Proxy-Status value of the response (RFC 9209)
 	Origin      netip.AddrPort // address that was connected to; invalid if none was
-	OriginName  string         // host name of the origin, for the squid format
 	Rule        string         // policy rule that decided
 
 	Kind  string // of a tunnel: "connect", "upgrade", "intercept"; empty for an exchange
