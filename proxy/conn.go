@@ -1,0 +1,237 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jayproxy/jay/proxy/wire"
+)
+
+// The states of a client connection. Shutdown may close an idle one at once; a busy one ends itself after its exchange.
+const (
+	connIdle int32 = iota
+	connBusy
+	connClosed
+)
+
+// conn is one client's connection: one goroutine reads its requests and answers them in order.
+type conn struct {
+	p      *Proxy
+	nc     net.Conn
+	r      *wire.Reader
+	mode   Mode
+	client netip.AddrPort
+	local  bool           // the client is on this machine
+	dst    netip.AddrPort // where an intercepted client thought it connected to
+	name   string         // a listener of Jay's own, for the log
+	state  atomic.Int32
+
+	req wire.Request // the request at hand; reused
+	out []byte       // bytes to be written; borrowed while an exchange runs
+
+	readBy, writeBy time.Time // the deadlines that are set now
+	persistent      bool      // another request may follow
+}
+
+// serve answers requests until either side wants no more.
+func (c *conn) serve() {
+	defer c.end()
+	if c.mode != Explicit && !c.admitIntercepted() {
+		return
+	}
+	for c.next(time.Now()) {
+	}
+}
+
+// next waits for one request and answers it. It returns false when the connection is done.
+func (c *conn) next(now time.Time) bool {
+	c.readWithin(now, c.p.opt.IdleTimeout)
+	if !c.idle() {
+		return false
+	}
+	if err := c.r.Wait(); err != nil || !c.busy() {
+		return false
+	}
+	head, err := c.readHead()
+	if err != nil {
+		return c.refuseHead(err)
+	}
+	if err := wire.ParseRequest(head, c.p.opt.Limits, &c.req); err != nil {
+		return c.refuseHead(err)
+	}
+	now = time.Now()
+	if c.lane(now) {
+		return c.persistent
+	}
+	c.req.Detach()
+	return c.exchange(now)
+}
+
+// idle marks the connection as waiting; false means that the proxy is ending.
+func (c *conn) idle() bool {
+	c.p.release(&c.out)
+	if c.p.closing.Load() && !c.r.Pending() {
+		return false
+	}
+	c.state.Store(connIdle)
+	return true
+}
+
+// busy marks the connection as having a request; false means that Shutdown was faster.
+func (c *conn) busy() bool { return c.state.CompareAndSwap(connIdle, connBusy) }
+
+// readHead reads a whole head. The time for it counts from its first byte, however slowly the rest drips in.
+func (c *conn) readHead() (string, error) {
+	if !bytes.Contains(c.r.Buffered(), []byte("\r\n\r\n")) {
+		c.readBy = time.Now().Add(c.p.opt.HeadTimeout)
+		c.nc.SetReadDeadline(c.readBy)
+	}
+	return c.r.Head(c.p.opt.Limits)
+}
+
+// refuseHead answers a head that cannot be trusted. Nothing of it goes on, nothing more is read, and the connection ends.
+func (c *conn) refuseHead(err error) bool {
+	if errors.Is(err, io.EOF) {
+		return false
+	}
+	status, detail := 400, "the request ended before its head was complete"
+	var we *wire.Error
+	switch {
+	case errors.As(err, &we):
+		status, detail = we.Status, we.Detail
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		status, detail = 408, "the request head did not arrive in time"
+	case !errors.Is(err, io.ErrUnexpectedEOF):
+		return false
+	}
+	c.p.stats.refusedHeads.Add(1)
+	x := c.newExchange(time.Now())
+	x.req = &wire.Request{Method: "-", Target: "-", Minor: 1}
+	x.reply.close = true
+	x.refuse(fault{status: status, kind: "http_request_error", text: detail})
+	x.answer()
+	x.finish()
+	c.lingerClose()
+	return false
+}
+
+// lingerClose lets the client read the answer before the connection is reset for the bytes that nobody will read.
+func (c *conn) lingerClose() {
+	cw, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || cw.CloseWrite() != nil {
+		return
+	}
+	c.nc.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	var sink [2048]byte
+	for total := 0; total < 256<<10; {
+		n, err := c.nc.Read(sink[:])
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}
+
+// end closes the connection and gives back what it holds.
+func (c *conn) end() {
+	if e := recover(); e != nil {
+		c.p.panicked(c, e)
+	}
+	c.state.Store(connClosed)
+	c.nc.Close()
+	c.r.Release()
+	c.p.release(&c.out)
+	c.p.forget(c)
+}
+
+// readWithin lets reads block until about d from now. The deadline is moved only when it is off by a sixteenth, since
+// setting it costs more than answering from the cache.
+func (c *conn) readWithin(now time.Time, d time.Duration) {
+	if left := c.readBy.Sub(now); left >= d && left <= d+d/8 {
+		return
+	}
+	c.readBy = now.Add(d + d/16)
+	c.nc.SetReadDeadline(c.readBy)
+}
+
+// writeWithin is readWithin for writes.
+func (c *conn) writeWithin(now time.Time, d time.Duration) {
+	if left := c.writeBy.Sub(now); left >= d && left <= d+d/8 {
+		return
+	}
+	c.writeBy = now.Add(d + d/16)
+	c.nc.SetWriteDeadline(c.writeBy)
+}
+
+// watch calls gone when the client closes its connection while an exchange waits for its origin. It begins after a moment,
+// so that a prompt answer costs only a timer. The function that it returns ends the watch, and must be called before the
+// connection is read again.
+func (c *conn) watch(gone func()) (stop func()) {
+	w := &watch{c: c, gone: gone, done: make(chan struct{})}
+	w.timer = time.AfterFunc(watchDelay, w.run)
+	return w.stop
+}
+
+// A watch reads ahead on a client connection to see it end; what it reads stays in the connection's buffer.
+type watch struct {
+	c     *conn
+	gone  func()
+	timer *time.Timer
+	done  chan struct{}
+	mu    sync.Mutex
+	ended bool
+}
+
+func (w *watch) run() {
+	defer close(w.done)
+	if !w.begin() {
+		return
+	}
+	for w.c.r.Fill() == nil {
+		if len(w.c.r.Buffered()) >= watchBytes {
+			return
+		}
+	}
+	w.mu.Lock()
+	ended := w.ended
+	w.mu.Unlock()
+	if !ended {
+		w.gone()
+	}
+}
+
+// begin lifts the deadline that was set for reading requests: a held request has none.
+func (w *watch) begin() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		w.c.readBy = time.Time{}
+		w.c.nc.SetReadDeadline(time.Time{})
+	}
+	return !w.ended
+}
+
+func (w *watch) stop() {
+	if w.timer.Stop() {
+		return
+	}
+	w.mu.Lock()
+	w.ended = true
+	w.c.nc.SetReadDeadline(time.Unix(1, 0))
+	w.mu.Unlock()
+	<-w.done
+	w.c.readBy = time.Time{}
+	w.c.nc.SetReadDeadline(time.Time{})
+}
+
+const (
+	watchDelay = 5 * time.Millisecond
+	watchBytes = 4 << 10 // pipelined requests beyond this wait in the kernel
+)

@@ -1,0 +1,240 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jayproxy/jay/freshness"
+	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/upstream"
+	"github.com/jayproxy/jay/proxy/wire"
+)
+
+// exchange is one request and its answer. It is the http.ResponseWriter that goproxy answers through, and it belongs to
+// its connection's goroutine.
+type exchange struct {
+	p   *Proxy
+	c   *conn
+	req *wire.Request
+
+	body    wire.Body // the request's body; meaningful if hasBody
+	hasBody bool
+
+	origin    upstream.Origin
+	client    *upstream.Client
+	scheme    string
+	authority string // host[:port] as it stands in the key and, unless the client's Host says the same, in Host
+	url       string // absolute, the cache key (RFC 9111 §2) byte for byte
+
+	options    connectionOptions
+	nominated  nominated
+	fields     http.Header // the request's fields as forwarded
+	asks       freshness.Request
+	unverified bool   // the client may have lied about the host: nothing of this exchange touches the cache
+	replaced   bool   // the cache's conditions went out in place of the client's
+	bypass     string // why the cache is left out of this exchange; empty: it is not
+
+	start  time.Time
+	ctx    context.Context // ends when the client is gone or the proxy must end
+	cancel context.CancelFunc
+
+	watchMu    sync.Mutex
+	stopWatch  func() // ends the watch that began after the request's body
+	watchOver  bool
+	background bool // no client waits for this
+
+	reply reply
+	rec   access.Record
+}
+
+// newExchange begins an exchange for the request that c has read.
+func (c *conn) newExchange(now time.Time) *exchange {
+	x := &exchange{p: c.p, c: c, req: &c.req, start: now}
+	x.reply.age = -1
+	x.rec.Time, x.rec.Client = now, c.client
+	return x
+}
+
+// exchange answers the request in c.req on the ordinary path. It returns false when the connection is done.
+func (c *conn) exchange(now time.Time) bool {
+	x := c.newExchange(now)
+	x.ctx, x.cancel = context.WithCancel(c.p.ctx)
+	defer x.cancel()
+	x.readRequest()
+	switch f := x.locate(); {
+	case f.status != 0:
+		x.refuse(f)
+		x.answer()
+	case x.req.Method == "CONNECT":
+		return x.connect()
+	default:
+		x.dispatch()
+	}
+	return x.finish()
+}
+
+// readRequest takes from the head what decides about the connection and the body.
+func (x *exchange) readRequest() {
+	r := x.req
+	x.options = optionsOf(&r.Fields)
+	x.c.persistent = !x.options.close && (r.Minor >= 1 || x.options.keepAlive)
+	x.nominated = nominations(&r.Fields)
+	if r.Body.Chunked || r.Body.Length > 0 {
+		x.hasBody = true
+		x.c.r.Body(&x.body, r.Body)
+	}
+	x.rec.Method = r.Method
+	x.rec.Proto = "HTTP/1." + strconv.Itoa(r.Minor)
+	x.rec.UserAgent, x.rec.Referer = r.Fields.Get("User-Agent"), r.Fields.Get("Referer")
+}
+
+// setOrigin names where the request goes, and with that its cache key.
+func (x *exchange) setOrigin(scheme, host, port, path string, addr netip.AddrPort) {
+	x.scheme = scheme
+	n := uint16(80)
+	if scheme == "https" {
+		n = 443
+	}
+	x.authority = host
+	if strings.IndexByte(host, ':') >= 0 {
+		x.authority = "[" + host + "]"
+	}
+	if v, err := strconv.ParseUint(port, 10, 16); err == nil && uint16(v) != n {
+		n = uint16(v)
+		x.authority += ":" + strconv.Itoa(int(n))
+	}
+	x.origin = upstream.Origin{TLS: scheme == "https", Host: host, Port: n, Addr: addr}
+	x.client = x.p.guarded
+	if x.c.local {
+		x.client = x.p.direct
+	}
+	if path == "" || path[0] == '?' {
+		path = "/" + path
+	}
+	x.url = scheme + "://" + x.authority + path
+	x.rec.URL = x.url
+}
+
+// dispatch sends the request through goproxy's handlers, which answer it or have it forwarded.
+func (x *exchange) dispatch() {
+	if x.hasBody && x.req.Fields.Has("Expect") {
+		x.readBodyWithin()
+	}
+	x.fields = x.forwardedFields()
+	r := &http.Request{
+		Method: x.req.Method, Proto: x.rec.Proto, ProtoMajor: 1, ProtoMinor: x.req.Minor,
+		Header: x.fields, Body: http.NoBody, Host: x.authority, RemoteAddr: x.c.client.String(),
+		RequestURI: x.req.Target, URL: &url.URL{},
+	}
+	if x.scheme != "" {
+		path, query, _ := strings.Cut(x.url[len(x.scheme)+3+len(x.authority):], "?")
+		r.URL = &url.URL{Scheme: x.scheme, Host: x.authority, Opaque: "//" + x.authority + path, Path: path, RawQuery: query}
+	}
+	x.p.gp.ServeHTTP(x, r.WithContext(context.WithValue(x.ctx, exchangeKey{}, x)))
+}
+
+// exchangeKey is where a request's context keeps its exchange.
+type exchangeKey struct{}
+
+// exchangeOf is the exchange that a request seen by goproxy's handlers belongs to.
+func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
+
+// forwardedFields is the request's field section as the origin will see it, as a map for those who decide by it.
+func (x *exchange) forwardedFields() http.Header {
+	h := x.req.Fields.Header()
+	for name := range h {
+		if hopByHop(name) || x.nominated.has(name) {
+			delete(h, name)
+		}
+	}
+	return h
+}
+
+// Header is the map that goproxy copies a response's fields to. What goes out is the reply, whose order and spelling a
+// map could not keep, so the map is thrown away.
+func (x *exchange) Header() http.Header { return http.Header{} }
+
+// WriteHeader is called by goproxy before the body; the reply writes both at once.
+func (x *exchange) WriteHeader(int) {}
+
+// Write is not used: every reply is sent by ReadFrom.
+func (x *exchange) Write(p []byte) (int, error) { return len(p), nil }
+
+// ReadFrom sends the reply that was decided. goproxy calls it to copy the body.
+func (x *exchange) ReadFrom(io.Reader) (int64, error) {
+	x.answer()
+	return x.reply.written, x.reply.failed
+}
+
+// response is the reply in the form that goproxy passes on.
+func (x *exchange) response() *http.Response {
+	return &http.Response{StatusCode: x.reply.status, Body: &x.reply}
+}
+
+// finish ends the exchange after its answer: the log line, what it held, what became of the request's body, and a protocol
+// that was switched to. It returns whether the connection can take another request.
+func (x *exchange) finish() bool {
+	r := &x.reply
+	if r.takeOver && r.failed == nil {
+		x.takeOver()
+		return false
+	}
+	r.release()
+	keep := r.begun && r.failed == nil && !r.close && x.drained()
+	x.log()
+	if r.failed != nil && r.begun {
+		x.abort()
+	}
+	return keep
+}
+
+// abort makes a body that broke off look so to the client: a reset, where the end of the connection would look like the
+// end of the body.
+func (x *exchange) abort() {
+	if t, ok := x.c.nc.(interface{ SetLinger(int) error }); ok {
+		t.SetLinger(0)
+	}
+}
+
+// drained tells whether the request's body was read to its end, so that what follows is the next request. A little that
+// is left is read for that.
+func (x *exchange) drained() bool {
+	if !x.hasBody || x.body.Whole() {
+		return true
+	}
+	if x.req.Fields.Has("Expect") && !x.body.Started() {
+		return false
+	}
+	x.readBodyWithin()
+	n, err := io.CopyN(io.Discard, &x.body, drainBelow)
+	return err == io.EOF && n < drainBelow
+}
+
+// drainBelow is how much of an unwanted request body is read to keep the connection.
+const drainBelow = 64 << 10
+
+// readBodyWithin lets the request's body take its time, as long as it does not stall.
+func (x *exchange) readBodyWithin() {
+	x.c.readBy = time.Now().Add(x.p.opt.BodyTimeout)
+	x.c.nc.SetReadDeadline(x.c.readBy)
+}
+
+// log writes the exchange's record.
+func (x *exchange) log() {
+	r := &x.reply
+	x.rec.Duration = time.Since(x.start)
+	x.rec.Status, x.rec.BytesOut = r.status, r.written
+	x.rec.CacheStatus = r.cacheStatus
+	if r.failed != nil && x.rec.Cause == "" {
+		x.rec.Cause = cause(r.failed)
+	}
+	x.p.stats.count(&x.rec)
+	x.p.opt.Access.Write(&x.rec)
+}

@@ -1,0 +1,135 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/jayproxy/jay/cache"
+	"github.com/jayproxy/jay/proxy/wire"
+)
+
+// flights are the fetches under way that other requests may share (collapsed requests, RFC 9111 §4).
+type flights struct {
+	mu sync.Mutex
+	m  map[string][]*flight
+}
+
+func (f *flights) init() { f.m = map[string][]*flight{} }
+
+// A flight is one fetch: by a leading request, for everybody who wants the same. It ends its upstream request when nobody
+// is interested any more.
+type flight struct {
+	set    *flights
+	key    string // empty: nobody may join
+	ctx    context.Context
+	cancel context.CancelFunc
+	ready  chan struct{} // closed when the outcome is known
+
+	// The outcome, set before ready is closed. Without a head, everybody asks for themselves.
+	head     *entry      // the response without its body, or whole if fill is nil
+	fill     *cache.Fill // the body on its way
+	trailers *wire.Fields
+
+	waiting int // who waits for the outcome; guarded by set.mu
+	landed  bool
+}
+
+// join returns the fetch for key to wait for, or a new one that the caller must lead.
+func (f *flights) join(parent context.Context, key string) (fl *flight, leads bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fl := range f.m[key] {
+		if !fl.landed {
+			fl.waiting++
+			return fl, false
+		}
+	}
+	fl = newFlight(parent, f)
+	fl.key, fl.waiting = key, 1
+	f.m[key] = append(f.m[key], fl)
+	return fl, true
+}
+
+// alone is a fetch that nobody can join.
+func (f *flights) alone(parent context.Context) *flight { return newFlight(parent, f) }
+
+// newFlight is a fetch that nobody can join.
+func newFlight(parent context.Context, f *flights) *flight {
+	fl := &flight{set: f, ready: make(chan struct{}), waiting: 1}
+	fl.ctx, fl.cancel = context.WithCancel(parent)
+	return fl
+}
+
+// filling calls f for the fetches for key whose responses are coming in, until f returns true.
+func (f *flights) filling(key string, try func(*flight) bool) bool {
+	f.mu.Lock()
+	list := slices.Clone(f.m[key])
+	f.mu.Unlock()
+	for _, fl := range list {
+		select {
+		case <-fl.ready:
+			if fl.head != nil && try(fl) {
+				return true
+			}
+		default:
+		}
+	}
+	return false
+}
+
+// land tells those who wait what came of the fetch. With a fill the flight stays to be found until done.
+func (fl *flight) land(head *entry, fill *cache.Fill) {
+	fl.set.mu.Lock()
+	defer fl.set.mu.Unlock()
+	if fl.landed {
+		return
+	}
+	fl.head, fl.fill, fl.landed = head, fill, true
+	if fill == nil {
+		fl.drop()
+	}
+	close(fl.ready)
+}
+
+// done takes the flight out of the table; requests find what it brought in the store.
+func (fl *flight) done() {
+	fl.set.mu.Lock()
+	defer fl.set.mu.Unlock()
+	fl.drop()
+}
+
+// drop removes the flight from the table; the lock is held.
+func (fl *flight) drop() {
+	if fl.key == "" {
+		return
+	}
+	list := slices.DeleteFunc(slices.Clone(fl.set.m[fl.key]), func(o *flight) bool { return o == fl })
+	if len(list) == 0 {
+		delete(fl.set.m, fl.key)
+	} else {
+		fl.set.m[fl.key] = list
+	}
+	fl.key = ""
+}
+
+// leave says that one of those who wait has gone. When the last one has, the upstream request ends.
+func (fl *flight) leave() {
+	fl.set.mu.Lock()
+	fl.waiting--
+	end := fl.waiting <= 0 && !fl.landed
+	fl.set.mu.Unlock()
+	if end {
+		fl.cancel()
+	}
+}
+
+// forget makes later requests for key begin anew: what is on its way was asked for before an invalidation.
+func (f *flights) forget(key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fl := range f.m[key] {
+		fl.key = ""
+	}
+	delete(f.m, key)
+}

@@ -1,0 +1,264 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jayproxy/jay/proxy/upstream"
+	"github.com/jayproxy/jay/proxy/wire"
+	"github.com/jayproxy/jay/validation"
+)
+
+// edits are what the cache changes about a request that it sends on in place of the client's.
+type edits struct {
+	drop func(name string) bool // fields of the client's that are left out; nil: none
+	add  []validation.Field     // fields of the cache's own
+}
+
+// requestHead serialises the request as it goes to the origin: the client's end-to-end fields as they came, in their
+// order and spelling, with Host, Via and framing put right.
+func (x *exchange) requestHead(e edits) []byte {
+	r := x.req
+	dst := wire.AppendRequestLine(make([]byte, 0, len(r.Target)+512), r.Method, x.originTarget())
+	host := false
+	for i := range r.Fields.Len() {
+		name, value := r.Fields.At(i)
+		switch {
+		case strings.EqualFold(name, "Host"):
+			dst, host = wire.AppendField(dst, name, x.hostValue(value)), true
+		case hopByHop(name), x.nominated.has(name), e.drop != nil && e.drop(name):
+		case r.Minor == 0 && strings.EqualFold(name, "Expect"):
+		case strings.EqualFold(name, "Max-Forwards"):
+			dst = wire.AppendField(dst, name, x.forwardsLeft(value))
+		default:
+			dst = wire.AppendField(dst, name, value)
+		}
+	}
+	if !host {
+		dst = wire.AppendField(dst, "Host", x.authority)
+	}
+	for _, f := range e.add {
+		dst = wire.AppendField(dst, f.Name, f.Value)
+	}
+	if r.Body.Chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	dst = appendVia(dst, r.Minor, x.p.via)
+	return append(x.appendRequestConnection(dst), "\r\n"...)
+}
+
+// originTarget is the request target in the form an origin wants (RFC 9112 §3.2.1, §3.2.4).
+func (x *exchange) originTarget() string {
+	path := x.req.URI.Path
+	switch {
+	case x.req.URI.Form == wire.AsteriskForm, path == "" && x.req.Method == "OPTIONS":
+		return "*"
+	case path == "":
+		return "/"
+	case path[0] == '?':
+		return "/" + path
+	}
+	return path
+}
+
+// hostValue is the Host field for the origin: what the client sent, unless its absolute-form target says otherwise
+// (RFC 9112 §3.2.2).
+func (x *exchange) hostValue(sent string) string {
+	if x.req.URI.Form == wire.AbsoluteForm && !strings.EqualFold(sent, x.authority) {
+		return x.authority
+	}
+	return sent
+}
+
+// appendVia adds Jay to the intermediaries a message has passed (RFC 9110 §7.6.3); minor is the version it arrived in.
+func appendVia(dst []byte, minor int, name string) []byte {
+	if minor == 0 {
+		dst = append(dst, "Via: 1.0 "...)
+	} else {
+		dst = append(dst, "Via: 1.1 "...)
+	}
+	dst = append(dst, name...)
+	return append(dst, "\r\n"...)
+}
+
+// appendRequestConnection adds the fields that concern the connection to the origin.
+func (x *exchange) appendRequestConnection(dst []byte) []byte {
+	if token := x.upgradeToken(); token != "" {
+		dst = wire.AppendField(dst, "Upgrade", token)
+		return append(dst, "Connection: Upgrade\r\n"...)
+	}
+	if x.options.te && x.req.Fields.HasToken("TE", "trailers") {
+		dst = append(dst, "TE: trailers\r\nConnection: TE\r\n"...)
+	}
+	return dst
+}
+
+// send asks the origin. The client's going away ends it, unless ctx outlives the client.
+func (x *exchange) send(ctx context.Context, e edits) (*upstream.Response, error) {
+	r := &upstream.Request{
+		Head: x.requestHead(e), Method: x.req.Method,
+		Idempotent: idempotent(x.req.Method) && !x.hasBody,
+		Upgrade:    x.upgradeToken() != "",
+		Interim:    x.interim,
+	}
+	if x.hasBody {
+		x.sendsBody(r)
+		defer x.unwatch()
+	} else if !x.background {
+		stop := x.c.watch(x.gone)
+		defer stop()
+	}
+	resp, err := x.client.Do(ctx, x.origin, r)
+	if err != nil {
+		return nil, err
+	}
+	x.rec.Origin = resp.Addr
+	return resp, nil
+}
+
+// gone is called when the client has left.
+func (x *exchange) gone() {
+	x.rec.Cause = "client-closed"
+	x.cancel()
+}
+
+// sendsBody has the request's body sent with it. One that has arrived with the head is read at once.
+func (x *exchange) sendsBody(r *upstream.Request) {
+	x.readBodyWithin()
+	r.Chunked = x.req.Body.Chunked
+	r.Trailers = x.body.Trailers
+	body := &bodyReader{x: x, since: time.Now()}
+	if left := x.body.Remaining(); left >= 0 && left <= int64(len(x.c.r.Buffered())) {
+		b := make([]byte, left)
+		n, _ := io.ReadFull(body, b)
+		x.body.Read(nil)
+		x.watchAfterBody()
+		r.Body, r.Buffered = bytes.NewReader(b[:n]), true
+		return
+	}
+	r.Body = body
+	r.StopBody = func() { x.c.nc.SetReadDeadline(time.Unix(1, 0)) }
+}
+
+// watchAfterBody begins to look for the client's going away once nothing of its request is left to be read.
+func (x *exchange) watchAfterBody() {
+	x.watchMu.Lock()
+	defer x.watchMu.Unlock()
+	if x.stopWatch == nil && !x.watchOver {
+		x.stopWatch = x.c.watch(x.gone)
+	}
+}
+
+// unwatch ends that.
+func (x *exchange) unwatch() {
+	x.watchMu.Lock()
+	stop := x.stopWatch
+	x.stopWatch, x.watchOver = nil, true
+	x.watchMu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
+// bodyReader reads a request's body with a deadline that moves as it comes, but not for a body that only drips.
+type bodyReader struct {
+	x     *exchange
+	since time.Time
+	n     int64
+}
+
+// Read implements io.Reader.
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.x.body.Read(p)
+	b.n += int64(n)
+	b.x.rec.BytesIn += int64(n)
+	if err == io.EOF {
+		b.x.watchAfterBody()
+	}
+	if err != nil {
+		return n, err
+	}
+	now := time.Now()
+	if rate := b.x.p.opt.MinBodyRate; rate > 0 && now.Sub(b.since) >= rateWindow {
+		if b.n < rate*int64(rateWindow/time.Second) {
+			return n, errSlowBody
+		}
+		b.since, b.n = now, 0
+	}
+	b.x.c.readWithin(now, b.x.p.opt.BodyTimeout)
+	return n, nil
+}
+
+// rateWindow is the time over which the rate of a request's body is averaged.
+const rateWindow = 30 * time.Second
+
+// errSlowBody ends a request whose body drips.
+var errSlowBody = &wire.Error{Status: 408, Detail: "the request body arrives too slowly"}
+
+// interim passes a 1xx answer on (RFC 9110 §15.2). HTTP/1.0 clients do not know them.
+func (x *exchange) interim(r *wire.Response) error {
+	if x.req.Minor == 0 {
+		return nil
+	}
+	nominated := nominations(&r.Fields)
+	x.c.out = wire.AppendStatusLine(x.p.borrow(x.c.out), 1, r.Status, r.Reason)
+	x.c.out = r.Fields.Append(x.c.out, func(name string) bool { return hopByHop(name) || nominated.has(name) })
+	if r.Fields.Len() > 0 {
+		x.c.out = appendVia(x.c.out, r.Minor, x.p.via)
+	}
+	x.c.out = append(x.c.out, "\r\n"...)
+	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	return x.flush()
+}
+
+// idempotent tells whether a request may be repeated by an intermediary (RFC 9110 §9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
+// passLines are a response's end-to-end fields as they came, with Date where it lacks one (RFC 9110 §6.6.1) and Via.
+// Fields that only leave reports true for are left out, too.
+func (x *exchange) passLines(r *upstream.Response, leave func(name string) bool) []byte {
+	nominated := nominations(&r.Fields)
+	size := 128
+	if n := r.Fields.Len(); n > 0 {
+		size += 48 * n
+	}
+	dst := r.Fields.Append(make([]byte, 0, size), func(name string) bool {
+		return hopByHop(name) || nominated.has(name) || leave != nil && leave(name)
+	})
+	if !r.Fields.Has("Date") {
+		dst = wire.AppendField(dst, "Date", r.ResponseTime.UTC().Format(dateFormat))
+	}
+	return appendVia(dst, r.Minor, x.p.via)
+}
+
+// dateFormat is IMF-fixdate (RFC 9110 §5.6.7).
+const dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+// relay makes a response that is not stored the reply: its body goes through as it arrives.
+func (x *exchange) relay(r *upstream.Response, cacheStatus string) {
+	length := bodyLength(&r.Response)
+	if bodyless(x.req.Method, r.Status) {
+		length = -1
+	}
+	x.reply = reply{
+		status: r.Status, reason: r.Reason, lines: string(x.passLines(r, nil)), age: -1, cacheStatus: cacheStatus,
+		hasLength: r.Fields.Has("Content-Length"), length: length, origin: r, close: x.reply.close,
+	}
+}
+
+// bodyLength is how many bytes a response's body has, or -1.
+func bodyLength(r *wire.Response) int64 {
+	if r.Body.Chunked || r.Body.UntilClose {
+		return -1
+	}
+	return r.Body.Length
+}

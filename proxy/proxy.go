@@ -1,0 +1,273 @@
+// Package proxy is Jay's caching proxy: it joins the cache, the decisions about freshness and validation, and the
+// tunnels into an HTTP/1.1 intermediary (RFC 9110 §3.7, §7; RFC 9111; RFC 9112).
+//
+// A Proxy reads requests from explicit and intercepted client connections with its own strict parser (package wire), lets
+// goproxy's handlers dispatch them, answers from the cache where RFC 9111 allows, forwards the rest (package upstream),
+// and hands CONNECT and Upgrade over to package tunnel. It decodes nothing and invents nothing.
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/elazarl/goproxy"
+
+	"github.com/jayproxy/jay/cache"
+	"github.com/jayproxy/jay/proxy/upstream"
+	"github.com/jayproxy/jay/proxy/wire"
+	"github.com/jayproxy/jay/tunnel"
+)
+
+// Proxy is a caching proxy. Make one with New, give it listeners with Serve, and end it with Shutdown.
+type Proxy struct {
+	opt     Options
+	log     *slog.Logger
+	via     string // the pseudonym
+	store   *cache.Store[stored]
+	flights flights
+	tunnels tunnel.Registry
+	gp      *goproxy.ProxyHttpServer
+	guarded *upstream.Client // for other machines' clients: every address is checked before it is dialled
+	direct  *upstream.Client // for clients on this machine, which could reach everything without Jay, too
+	own     tunnel.Addresses
+	stats   counters
+
+	outBufs, copyBufs sync.Pool
+
+	ctx    context.Context // ends with the proxy; background revalidation hangs on it
+	cancel context.CancelFunc
+	work   sync.WaitGroup // fills and background revalidations
+
+	closing   atomic.Bool
+	mu        sync.Mutex
+	listeners map[net.Listener]netip.AddrPort
+	conns     map[*conn]struct{}
+	perClient map[netip.Addr]int
+	gone      sync.WaitGroup // client connections
+}
+
+// New makes a proxy. It fails when the cache cannot be made.
+func New(o Options) (*Proxy, error) {
+	o = o.withDefaults()
+	store, err := cache.New[stored](cache.Options{
+		MaxBytes: o.CacheBytes, MaxObjectBytes: o.MaxObjectBytes, MaxFillBytes: o.FillBytes, MaxVariants: o.MaxVariants,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	p := &Proxy{
+		opt: o, log: o.Logger, via: o.Name, store: store,
+		listeners: map[net.Listener]netip.AddrPort{},
+		conns:     map[*conn]struct{}{},
+		perClient: map[netip.Addr]int{},
+	}
+	if p.via == "" {
+		p.via = "jay-" + randomName()
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.flights.init()
+	p.outBufs.New = func() any { b := make([]byte, 0, 8<<10); return &b }
+	p.copyBufs.New = func() any { b := make([]byte, 64<<10); return &b }
+	p.guarded = upstream.New(p.upstreamOptions(p.reach))
+	p.direct = upstream.New(p.upstreamOptions(p.notOwn))
+	p.gp = p.dispatcher()
+	return p, nil
+}
+
+// randomName tells this instance from others in Via, so that two of them in a chain are no loop.
+func randomName() string {
+	var b [4]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func (p *Proxy) upstreamOptions(check func(netip.AddrPort) error) upstream.Options {
+	var conf *tls.Config
+	if p.opt.TLS != nil {
+		conf = p.opt.TLS.Clone()
+	}
+	return upstream.Options{
+		Check: check, Resolver: p.opt.Resolver, TLS: conf,
+		ConnectTimeout: p.opt.ConnectTimeout, HeaderTimeout: p.opt.HeaderTimeout, BodyIdleTimeout: p.opt.StallTimeout,
+		MaxPerOrigin: p.opt.MaxOriginConnections, MaxInterim: p.opt.MaxInterim, Limits: p.opt.Limits,
+	}
+}
+
+// Serve accepts clients on ln until Shutdown, which makes it return nil. It owns ln from now on.
+func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
+	if !p.register(ln) {
+		ln.Close()
+		return nil
+	}
+	defer p.unregister(ln)
+	var pause time.Duration
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			p.admit(nc, ln, mode)
+		case p.closing.Load():
+			return nil
+		case temporary(err):
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			p.stats.acceptErrors.Add(1)
+			p.log.Warn("accepting is paused", "listener", ln.Addr().String(), "err", err, "pause", pause)
+			time.Sleep(pause)
+		default:
+			return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)
+		}
+	}
+}
+
+func (p *Proxy) register(ln net.Listener) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing.Load() {
+		return false
+	}
+	p.listeners[ln] = addrPort(ln.Addr())
+	return true
+}
+
+func (p *Proxy) unregister(ln net.Listener) {
+	ln.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.listeners, ln)
+}
+
+// admit starts serving a client, if it may use the proxy and there is room for it. Who may not is not answered: not a
+// byte of theirs is read.
+func (p *Proxy) admit(nc net.Conn, ln net.Listener, mode Mode) {
+	c := &conn{p: p, nc: nc, mode: mode, client: addrPort(nc.RemoteAddr()), persistent: true}
+	c.local = p.thisMachine(c.client.Addr())
+	if !p.mayAsk(c) {
+		p.stats.refusedClients.Add(1)
+		p.log.Debug("client refused", "client", c.client.Addr().String())
+		nc.Close()
+		return
+	}
+	if !p.remember(c) {
+		p.stats.refusedClients.Add(1)
+		nc.Close()
+		return
+	}
+	c.r = wire.NewReader(nc)
+	go func() {
+		defer p.gone.Done()
+		c.serve()
+	}()
+}
+
+// remember counts a connection against the limits; false means that one of them is reached, or that the proxy ends.
+func (p *Proxy) remember(c *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	addr := c.client.Addr()
+	switch {
+	case p.closing.Load():
+		return false
+	case p.opt.MaxConnections > 0 && len(p.conns) >= p.opt.MaxConnections:
+		return false
+	case p.opt.MaxClientConnections > 0 && p.perClient[addr] >= p.opt.MaxClientConnections:
+		return false
+	}
+	p.conns[c] = struct{}{}
+	p.perClient[addr]++
+	p.gone.Add(1)
+	return true
+}
+
+func (p *Proxy) forget(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+	addr := c.client.Addr()
+	if p.perClient[addr]--; p.perClient[addr] == 0 {
+		delete(p.perClient, addr)
+	}
+}
+
+// panicked logs a fault of Jay's own. Only the connection that it happened on ends.
+func (p *Proxy) panicked(c *conn, e any) {
+	p.stats.panics.Add(1)
+	p.log.Error("internal error, connection closed", "client", c.client.String(), "err", fmt.Sprint(e), "stack", string(debug.Stack()))
+}
+
+// Shutdown ends the proxy: no new connections, idle ones close at once, running exchanges may finish and tunnels may end
+// by themselves until ctx ends, then what is left is cut. When it returns, no goroutine and no descriptor of the
+// proxy is left. It returns ctx's error if anything had to be cut.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.closing.Store(true)
+	p.mu.Lock()
+	for ln := range p.listeners {
+		ln.Close()
+	}
+	p.closeConns(func(c *conn) bool { return c.state.CompareAndSwap(connIdle, connClosed) })
+	p.mu.Unlock()
+	drained := make(chan struct{})
+	go func() {
+		p.gone.Wait()
+		close(drained)
+	}()
+	err := p.tunnels.Shutdown(ctx)
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		err = ctx.Err()
+		p.cancel()
+		p.mu.Lock()
+		p.closeConns(func(*conn) bool { return true })
+		p.mu.Unlock()
+		<-drained
+	}
+	p.cancel()
+	p.guarded.Close()
+	p.direct.Close()
+	p.work.Wait()
+	p.store.Close()
+	return err
+}
+
+// closeConns closes the connections that match; p.mu is held.
+func (p *Proxy) closeConns(match func(*conn) bool) {
+	for c := range p.conns {
+		if match(c) {
+			c.nc.Close()
+		}
+	}
+}
+
+// borrow returns buf, or an empty buffer from the pool when it is nil.
+func (p *Proxy) borrow(buf []byte) []byte {
+	if buf == nil {
+		buf = *p.outBufs.Get().(*[]byte)
+	}
+	return buf[:0]
+}
+
+// release gives a borrowed buffer back.
+func (p *Proxy) release(buf *[]byte) {
+	if *buf == nil {
+		return
+	}
+	if cap(*buf) <= 64<<10 {
+		b := (*buf)[:0]
+		p.outBufs.Put(&b)
+	}
+	*buf = nil
+}
+
+func (p *Proxy) copyBuffer() *[]byte        { return p.copyBufs.Get().(*[]byte) }
+func (p *Proxy) returnCopyBuffer(b *[]byte) { p.copyBufs.Put(b) }

@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+// errOwn means that an exchange would have come back to Jay itself.
+var errOwn = errors.New("proxy: the destination is one of this proxy's own listeners")
+
+// errReach means that the client must not reach the destination through Jay.
+var errReach = errors.New("proxy: the destination is not reachable through this proxy")
+
+// addrPort is a connection's address as a value; the zero value where it has none (pipes in tests, Unix sockets).
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// temporary tells whether accepting may work again later: descriptors or memory ran out, or the client left already.
+func temporary(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) ||
+		errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EPROTO)
+}
+
+// thisMachine tells whether a client is on this machine. A connection without an address came from within the process.
+func (p *Proxy) thisMachine(a netip.Addr) bool {
+	return !a.IsValid() || a.IsLoopback() || p.own.Local(a)
+}
+
+// mayAsk tells whether a client may use the proxy at all.
+func (p *Proxy) mayAsk(c *conn) bool {
+	if c.local {
+		return true
+	}
+	for _, pre := range p.opt.AllowClients {
+		if pre.Contains(c.client.Addr().WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// notOwn refuses addresses that lead back to this proxy.
+func (p *Proxy) notOwn(to netip.AddrPort) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.listeners {
+		if !l.IsValid() || l.Port() != to.Port() {
+			continue
+		}
+		if l.Addr() == to.Addr() || l.Addr().IsUnspecified() && p.thisMachine(to.Addr()) || to.Addr().IsUnspecified() {
+			return errOwn
+		}
+	}
+	return nil
+}
+
+// reach refuses addresses that a client on another machine must not reach through this one.
+func (p *Proxy) reach(to netip.AddrPort) error {
+	if err := p.notOwn(to); err != nil {
+		return err
+	}
+	if p.forbidden(to.Addr()) {
+		return errReach
+	}
+	return nil
+}
+
+// forbidden tells whether an address is closed to other machines' clients: this machine's own, those that have meaning
+// on one link or host only, and the IANA special-purpose ranges; private ones by option.
+func (p *Proxy) forbidden(a netip.Addr) bool {
+	a = embedded(a.Unmap().WithZone(""))
+	if p.thisMachine(a) {
+		return true
+	}
+	if a.IsPrivate() {
+		return p.opt.DenyPrivate
+	}
+	return special(a)
+}
+
+// embedded is the IPv4 address that an IPv6 one translates to (NAT64, RFC 6052 §2.1; 6to4, RFC 3056), or a itself.
+func embedded(a netip.Addr) netip.Addr {
+	if !a.Is6() {
+		return a
+	}
+	b := a.As16()
+	switch {
+	case netip.MustParsePrefix("64:ff9b::/96").Contains(a), isV4Compatible(b):
+		return netip.AddrFrom4([4]byte(b[12:16]))
+	case b[0] == 0x20 && b[1] == 0x02:
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	}
+	return a
+}
+
+// isV4Compatible tells whether an address is a deprecated IPv4-compatible one (RFC 4291 §2.5.5.1), :: and ::1 apart.
+func isV4Compatible(b [16]byte) bool {
+	return [12]byte(b[:12]) == [12]byte{} && (b[12] != 0 || b[13] != 0 || b[14] != 0 || b[15] > 1)
+}
+
+// specialPrefixes are the IANA special-purpose ranges (RFC 6890 and its registries) that are not globally reachable; the
+// private ones have a rule of their own.
+var specialPrefixes = parsePrefixes(
+	"0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24",
+	"192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+	"::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "2620:4f:8000::/48", "fe80::/10", "fec0::/10", "ff00::/8",
+)
+
+func parsePrefixes(list ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(list))
+	for i, s := range list {
+		out[i] = netip.MustParsePrefix(s)
+	}
+	return out
+}
+
+func special(a netip.Addr) bool {
+	for _, p := range specialPrefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

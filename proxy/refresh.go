@@ -1,0 +1,60 @@
+package proxy
+
+import (
+	"io"
+	"time"
+
+	"github.com/jayproxy/jay/freshness"
+)
+
+// refresh validates a stale stored response for which stale-while-revalidate answered a client (RFC 5861 §3): once,
+// however many clients got it, and without any of them waiting.
+func (p *Proxy) refresh(of *exchange, e *entry) {
+	fl, leads := p.flights.join(p.ctx, "refresh "+of.url)
+	if !leads {
+		fl.leave()
+		return
+	}
+	x := of.inBackground(fl)
+	p.work.Add(1)
+	go func() {
+		defer p.work.Done()
+		defer fl.cancel()
+		defer fl.land(nil, nil)
+		d := freshness.Decide(freshness.Request{}, &e.Meta.fresh, time.Now())
+		x.ask(p.flights.alone(fl.ctx), e, verdict{fwd: fwdStale, detail: d.Reason.String()})
+		x.sink()
+	}()
+}
+
+// inBackground is an exchange like this one that no client waits for.
+func (x *exchange) inBackground(fl *flight) *exchange {
+	req := *x.req
+	req.Fields = req.Fields.Clone()
+	y := &exchange{
+		p: x.p, c: &conn{p: x.p, client: x.c.client, local: x.c.local, mode: x.c.mode}, req: &req,
+		origin: x.origin, client: x.client, scheme: x.scheme, authority: x.authority, url: x.url,
+		options: x.options, nominated: x.nominated, fields: x.fields.Clone(), start: time.Now(),
+		ctx: fl.ctx, cancel: fl.cancel, background: true,
+	}
+	y.asks = freshness.ParseRequest(y.fields)
+	y.reply.age = -1
+	return y
+}
+
+// sink takes in the reply of an exchange that no client waits for, so that it gets into the cache.
+func (x *exchange) sink() {
+	r := &x.reply
+	defer r.release()
+	if r.fill == nil {
+		return
+	}
+	for {
+		if _, err := r.fill.Next(); err != nil {
+			if err != io.EOF {
+				x.p.log.Debug("background validation broke off", "url", x.url, "err", err)
+			}
+			return
+		}
+	}
+}

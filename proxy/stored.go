@@ -1,0 +1,197 @@
+package proxy
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/jayproxy/jay/cache"
+	"github.com/jayproxy/jay/cache/vary"
+	"github.com/jayproxy/jay/freshness"
+	"github.com/jayproxy/jay/proxy/upstream"
+	"github.com/jayproxy/jay/proxy/wire"
+	"github.com/jayproxy/jay/validation"
+)
+
+// stored is what the proxy keeps about a stored response beside its body.
+type stored struct {
+	fresh  freshness.Response
+	reason string // the reason phrase
+	// lines are the end-to-end fields as they go out, with Via and Date, without Age and Content-Length.
+	lines string
+	// names are the request fields that Vary nominates, values what they were in the request that was answered (RFC 9111
+	// §4.1): a request that has the very same needs no comparison by meaning.
+	names, values []string
+	// withholds tells that some of the lines may not be reused without validation (no-cache="…", RFC 9111 §5.2.2.4).
+	withholds bool
+	addr      netip.AddrPort // where it came from
+}
+
+// entry is a stored response.
+type entry = cache.Entry[stored]
+
+// received is an origin's response with what the cache decided about it.
+type received struct {
+	*upstream.Response
+	fields http.Header // end-to-end fields
+	fresh  freshness.Response
+	names  []string // the selecting fields; nil without Vary
+	star   bool     // Vary: * (RFC 9110 §12.5.5): it matches no other request
+}
+
+// examine reads what a response says about caching.
+func (x *exchange) examine(r *upstream.Response) *received {
+	h := r.Fields.Header()
+	nominated := nominations(&r.Fields)
+	for name := range h {
+		if hopByHop(name) || nominated.has(name) {
+			delete(h, name)
+		}
+	}
+	v := &received{Response: r, fields: h}
+	v.fresh = freshness.ParseResponse(&x.p.opt.Freshness, r.Status, h, r.RequestTime, r.ResponseTime)
+	v.fresh.Authorized = x.asks.Authorization
+	v.fresh.SelfLocated = x.selfLocated(h)
+	v.names, v.star = vary.Names(h["Vary"])
+	return v
+}
+
+// selfLocated tells whether Content-Location is the URI that was asked (RFC 9110 §9.3.3).
+func (x *exchange) selfLocated(h http.Header) bool {
+	return len(h["Content-Location"]) == 1 && validation.ContentLocationIs(x.uri(), h)
+}
+
+// uri is the effective request URI.
+func (x *exchange) uri() validation.URI {
+	path := x.url[len(x.scheme)+3+len(x.authority):]
+	u := validation.URI{Scheme: x.scheme, Host: x.origin.Host, Target: path}
+	if _, port, ok := strings.Cut(x.authority[strings.IndexByte(x.authority, ']')+1:], ":"); ok {
+		u.Port = port
+	}
+	return u
+}
+
+// storable tells whether a response may be stored, and in a word why (not).
+func (x *exchange) storable(v *received) (bool, string) {
+	if x.bypass != "" {
+		return false, x.bypass
+	}
+	if v.star {
+		return false, "vary-star"
+	}
+	for _, name := range v.names {
+		if x.nominated.has(name) {
+			return false, "nominated-field"
+		}
+	}
+	ok, reason := freshness.Storable(x.req.Method, x.asks, &v.fresh)
+	if ok && x.req.Method != "GET" && !v.fresh.SelfLocated {
+		return false, "method"
+	}
+	return ok, reason.String()
+}
+
+// meta is what is kept about a response that is going to be stored.
+func (x *exchange) meta(v *received) stored {
+	m := stored{fresh: v.fresh, reason: v.Reason, addr: v.Addr}
+	m.lines = string(x.passLines(v.Response, func(name string) bool {
+		return strings.EqualFold(name, "Age") || strings.EqualFold(name, "Content-Length")
+	}))
+	for _, name := range v.names {
+		m.names, m.values = append(m.names, name), append(m.values, strings.Clone(fieldValue(x, name)))
+	}
+	m.withholds = withholds(&m)
+	return m
+}
+
+// withholds tells whether a stored response has fields that must not be reused without validation.
+func withholds(m *stored) bool {
+	f, err := wire.ParseFields(m.lines)
+	if err != nil {
+		return true
+	}
+	for i := range f.Len() {
+		if name, _ := f.At(i); m.fresh.Withholds(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// size is how many bytes a stored response's meta holds beyond its fixed part.
+func (m *stored) size() int64 {
+	n := len(m.lines) + len(m.reason)
+	for i := range m.names {
+		n += len(m.names[i]) + len(m.values[i]) + 32
+	}
+	return int64(n)
+}
+
+// variant is the secondary key of a response to this request (RFC 9111 §4.1).
+func (x *exchange) variant(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	key, _ := vary.AppendKey(nil, names, x)
+	return string(key)
+}
+
+// matches tells whether a stored response was made for a request like this one (RFC 9111 §4.1).
+func (x *exchange) matches(e *entry) bool {
+	m := &e.Meta
+	return selectedBy(x, m) || len(m.names) > 0 && x.variant(m.names) == e.Variant
+}
+
+// selectedBy tells whether the selecting fields of a request are byte for byte those of the request that was answered.
+func selectedBy(src vary.Source, m *stored) bool {
+	for i, name := range m.names {
+		if fieldValue(src, name) != m.values[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// fieldValue is the value of a field over all its lines; an absent field is told from an empty one.
+func fieldValue(src vary.Source, name string) string {
+	value := "\x00"
+	for i := range src.Len() {
+		n, v := src.At(i)
+		if len(n) != len(name) || !strings.EqualFold(n, name) {
+			continue
+		}
+		if value == "\x00" {
+			value = v
+		} else {
+			value += ", " + v
+		}
+	}
+	return value
+}
+
+// Len and At make an exchange a vary.Source: the lines of its request as they are forwarded.
+func (x *exchange) Len() int { return x.req.Fields.Len() }
+
+// At is line i; a line that is not forwarded has no name.
+func (x *exchange) At(i int) (name, value string) {
+	name, value = x.req.Fields.At(i)
+	if hopByHop(name) || x.nominated.has(name) {
+		return "", ""
+	}
+	return name, value
+}
+
+// header is the stored field section as a map.
+func (m *stored) header() http.Header {
+	f, err := wire.ParseFields(m.lines)
+	if err != nil {
+		return http.Header{}
+	}
+	return f.Header()
+}
+
+// reachable tells whether the client may see a response that came from the stored response's origin: a client on another
+// machine gets nothing from the cache that it could not have fetched.
+func (x *exchange) reachable(m *stored) bool {
+	return x.c.local || !m.addr.IsValid() || x.p.reach(m.addr) == nil
+}
