@@ -22,7 +22,8 @@ const (
 const (
 	flushBytes  = 64 << 10               // a buffer of this size is written at once
 	flushDelay  = 200 * time.Millisecond // and any other after this time
-	bufferBytes = 4 << 20                // default of Options.BufferBytes
+	keepBytes   = 1 << 20                // a buffer that outgrew this is given up when it is hardly used
+	bufferBytes = 8 << 20                // default of Options.BufferBytes
 	patience    = 5 * time.Second        // how long Close and Reopen wait for a slow disk
 	reportDelay = 10 * time.Second       // between two reports of lost lines
 )
@@ -33,7 +34,7 @@ type Options struct {
 	Format      string       // Text, JSON, Squid or Combined; empty: Text
 	StripQuery  bool         // leave queries out of URLs
 	Stdout      io.Writer    // what "-" means; nil: os.Stdout
-	BufferBytes int          // most bytes that wait to be written; 0: 4 MiB
+	BufferBytes int          // most bytes that wait to be written; 0: 8 MiB
 	Logger      *slog.Logger // where lost lines are reported; nil: nowhere
 }
 
@@ -227,6 +228,9 @@ func (l *Log) flush() (closed bool) {
 	l.mu.Unlock()
 
 	lost := l.write(full)
+	if cap(full) > keepBytes && len(full) < cap(full)/8 {
+		full = nil
+	}
 	if next != nil {
 		l.close()
 		l.out, l.torn = next, false
