@@ -21,6 +21,7 @@ const (
 	KindRequestError           = "http_request_error"
 	KindResponseIncomplete     = "http_response_incomplete"
 	KindResponseHeaderSize     = "http_response_header_section_size"
+	KindResponseTrailerSize    = "http_response_trailer_section_size"
 	KindResponseCoding         = "http_response_transfer_coding"
 	KindResponseTimeout        = "http_response_timeout"
 	KindProtocolError          = "http_protocol_error"

@@ -208,7 +208,7 @@ func (x *Response) fail(err error) error {
 	}
 	x.cn.client.drop(x.cn)
 	x.cn = nil
-	return x.nameError(err, KindResponseTimeout, KindProtocolError)
+	return x.nameError(err, headKinds)
 }
 
 // endSender ends the sending of the request and waits for it.
@@ -220,9 +220,16 @@ func (x *Response) endSender() {
 	<-x.sender.done
 }
 
-// nameError makes err one of the errors that the package promises. timeout and
-// malformed are the kinds that depend on how far the response is.
-func (x *Response) nameError(err error, timeout, malformed string) error {
+// kinds are the error kinds that depend on how far the response is.
+type kinds struct{ timeout, malformed, tooLarge string }
+
+var (
+	headKinds = kinds{KindResponseTimeout, KindProtocolError, KindResponseHeaderSize}
+	bodyKinds = kinds{KindConnectionReadTimeout, KindResponseCoding, KindResponseTrailerSize}
+)
+
+// nameError makes err one of the errors that the package promises.
+func (x *Response) nameError(err error, k kinds) error {
 	var ours *Error
 	var client *BodyError
 	var bad *wire.Error
@@ -235,11 +242,11 @@ func (x *Response) nameError(err error, timeout, malformed string) error {
 	case x.ctx.Err() != nil:
 		return &Error{KindConnectionTerminated, 502, context.Cause(x.ctx)}
 	case errors.As(err, &bad) && (bad.Status == 431 || bad.Status == 414):
-		return &Error{KindResponseHeaderSize, 502, err}
+		return &Error{k.tooLarge, 502, err}
 	case bad != nil:
-		return &Error{malformed, 502, err}
+		return &Error{k.malformed, 502, err}
 	case isTimeout(err):
-		return &Error{timeout, 504, err}
+		return &Error{k.timeout, 504, err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{KindResponseIncomplete, 502, err}
 	}
@@ -248,6 +255,9 @@ func (x *Response) nameError(err error, timeout, malformed string) error {
 
 // isTimeout reports whether err is that of a deadline.
 func isTimeout(err error) bool {
+	if err == nil {
+		return false // the usual case, without the allocation for ne
+	}
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
 }

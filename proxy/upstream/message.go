@@ -105,7 +105,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	b.err = b.x.nameError(err, KindConnectionReadTimeout, KindResponseCoding)
+	b.err = b.x.nameError(err, bodyKinds)
 	return n, b.err
 }
 
@@ -160,8 +160,11 @@ func (x *Response) requestSent() bool {
 	if s == nil {
 		return true
 	}
-	if x.early && x.Status < 300 && s.moved.Load() {
-		<-s.done
+	if x.early {
+		if x.Status < 300 && s.moved.Load() {
+			<-s.done
+		}
+		return false
 	}
 	select {
 	case <-s.done:
@@ -173,7 +176,7 @@ func (x *Response) requestSent() bool {
 		case <-grace.C:
 		}
 	}
-	return s.state.Load() == sent && !x.early
+	return s.state.Load() == sent
 }
 
 // Hijack hands over the connection after a 101, with the bytes read beyond the
