@@ -53,17 +53,15 @@ func nextTag(list string) (tag ETag, rest string) {
 	if list == "" {
 		return ETag{}, ""
 	}
-	if n, class := scanTag(list); n > 0 {
-		after := strings.TrimLeft(list[n:], " \t")
-		if after == "" || after[0] == ',' {
-			return ETag{list[:n], class}, after
-		}
+	n, class := scanTag(list)
+	end := len(list)
+	if i := strings.IndexByte(list[n:], ','); i >= 0 {
+		end = n + i
 	}
-	end := strings.IndexByte(list, ',')
-	if end < 0 {
-		end = len(list)
+	if text := trimOWS(list[:end]); n == 0 || len(text) > n {
+		return oddETag(text), list[end:]
 	}
-	return oddETag(trimOWS(list[:end])), list[end:]
+	return ETag{list[:n], class}, list[end:]
 }
 
 // scanTag returns the length of the well-formed entity tag that s begins with, or 0.
@@ -86,10 +84,10 @@ func scanTag(s string) (int, tagClass) {
 	return 0, noTag
 }
 
-// oddETag is the tag for text outside the grammar. "*" would match everything if it were sent back.
+// oddETag is the tag for text outside the grammar. If it were sent back, "*" would match everything, and a comma end the member.
 func oddETag(text string) ETag {
 	for i := 0; i < len(text); i++ {
-		if text[i] != '"' && !isTagByte(text[i]) {
+		if text[i] == ',' || (text[i] != '"' && !isTagByte(text[i])) {
 			return ETag{}
 		}
 	}

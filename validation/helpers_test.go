@@ -36,3 +36,9 @@ func date(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
 
 // of are the validators of a response with these fields, received now.
 func of(lines ...string) validation.Validators { return validation.Of(fields(lines...), now) }
+
+// balanced reports whether the quotes in s are paired.
+func balanced(s string) bool { return strings.Count(s, `"`)%2 == 0 }
+
+// trim removes optional white space.
+func trim(s string) string { return strings.Trim(s, " \t") }
