@@ -55,10 +55,10 @@ func handshakeBody(b []byte) (body []byte, whole bool) {
 	in := cursor{b, true}
 	var msg []byte
 	for in.ok && len(in.rest) > 0 {
-		kind, major := in.number(1), in.number(1)
-		in.take(1)
+		kind := in.number(1)
+		in.take(2) // legacy_record_version, to be ignored: RFC 8446 §5.1
 		size := in.number(2)
-		if !in.ok || kind != recordHandshake || major != 3 || size == 0 || size > maxRecord {
+		if !in.ok || kind != recordHandshake || size == 0 || size > maxRecord {
 			break
 		}
 		msg = append(msg, in.rest[:min(size, len(in.rest))]...)
