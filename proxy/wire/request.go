@@ -209,11 +209,23 @@ func (r *Request) checkHost(m *marks) *Error {
 		}
 		return nil
 	}
+	if m.host == r.authority() {
+		return nil
+	}
 	host, port, err := parseAuthority(m.host)
 	if err == nil && (r.URI.Form == OriginForm || r.URI.Form == AsteriskForm) {
 		r.URI.Host, r.URI.Port = host, port
 	}
 	return err
+}
+
+// authority is the authority of a target in absolute form as received, which
+// is a valid one, else "".
+func (r *Request) authority() string {
+	if r.URI.Form != AbsoluteForm {
+		return ""
+	}
+	return r.Target[len(r.URI.Scheme)+len("://") : len(r.Target)-len(r.URI.Path)]
 }
 
 // Detach copies the text of the head, so that r, and copies made of it later,

@@ -135,10 +135,15 @@ func unfold(head string) (string, *Error) {
 		for next := i + 1; next < len(lines) && lines[next] != "" && isOWS(lines[next][0]); next++ {
 			folds++
 		}
-		if folds == 0 {
+		switch {
+		case folds == 0:
 			b.WriteString(lines[i])
-		} else if err := join(&b, lines[i:i+folds+1]); err != nil {
-			return "", err
+		case i == 0: // the start line is no field to go on with
+			return "", errFold
+		default:
+			if err := join(&b, lines[i:i+folds+1]); err != nil {
+				return "", err
+			}
 		}
 		i += folds + 1
 	}

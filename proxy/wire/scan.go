@@ -15,6 +15,7 @@ const (
 	isValue                    // field-vchar, SP, HTAB, RFC 9110 §5.5
 	isHex                      // HEXDIG in either case
 	isDigit                    // DIGIT
+	isUpper                    // A to Z
 )
 
 // class tells which classes an octet is in. It is never written after start.
@@ -39,6 +40,9 @@ func classes() (t [256]uint8) {
 			if !lower {
 				t[c] |= isMethod
 			}
+		}
+		if alpha && !lower {
+			t[c] |= isUpper
 		}
 		if digit {
 			t[c] |= isDigit

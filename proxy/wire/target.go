@@ -148,16 +148,20 @@ func parseAuthority(s string) (host, port string, err *Error) {
 	} else {
 		host, rest, err = cutName(s)
 	}
+	if err == nil {
+		port, err = parsePort(rest)
+	}
 	if err != nil {
+		if strings.IndexByte(s, '@') >= 0 {
+			err = errUserinfo
+		}
 		return "", "", err
 	}
-	if port, err = parsePort(rest); err != nil {
-		return "", "", err
-	}
-	return strings.ToLower(host), port, nil
+	return host, port, nil
 }
 
-// cutIPv6 splits what follows "[" into the address and what follows "]".
+// cutIPv6 splits what follows "[" into the address, in lower case, and what
+// follows "]".
 func cutIPv6(s string) (host, rest string, err *Error) {
 	host, rest, ok := strings.Cut(s, "]")
 	if !ok {
@@ -166,13 +170,16 @@ func cutIPv6(s string) (host, rest string, err *Error) {
 	if addr, e := netip.ParseAddr(host); e != nil || !addr.Is6() || addr.Zone() != "" {
 		return "", "", errHost
 	}
-	return host, rest, nil
+	return strings.ToLower(host), rest, nil
 }
 
-// cutName splits an authority into the host name and what follows it.
+// cutName splits an authority into the host name, in lower case, and what
+// follows it.
 func cutName(s string) (host, rest string, err *Error) {
 	end, label := 0, 0
+	var seen uint8
 	for ; end < len(s) && class[s[end]]&isHost != 0; end++ {
+		seen |= class[s[end]]
 		if s[end] != '.' {
 			continue
 		}
@@ -181,16 +188,14 @@ func cutName(s string) (host, rest string, err *Error) {
 		}
 		label = end + 1
 	}
-	if end < len(s) && s[end] != ':' || strings.IndexByte(s[end:], '@') >= 0 {
-		if strings.IndexByte(s, '@') >= 0 {
-			return "", "", errUserinfo
-		}
+	if end == 0 || end > maxHost || end < len(s) && s[end] != ':' {
 		return "", "", errHost
 	}
-	if end == 0 || end > maxHost {
-		return "", "", errHost
+	host = s[:end]
+	if seen&isUpper != 0 {
+		host = strings.ToLower(host)
 	}
-	return s[:end], s[end:], nil
+	return host, s[end:], nil
 }
 
 // parsePort reads ":port", ":" or "". RFC 3986 lets a port have leading zeros.
