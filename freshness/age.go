@@ -50,15 +50,14 @@ func (r *Response) date(h http.Header) time.Time {
 }
 
 // parseAge reads Age (RFC 9111 §5.1): of a list the first member counts, and what is no number is ignored.
-func parseAge(lines []string) time.Duration {
-	for list, open := joined(lines), false; list != ""; {
-		var member string
-		member, list, open = cut(list)
-		if member != "" || open {
-			return ageValue(member)
+func parseAge(lines []string) (age time.Duration) {
+	found := false
+	eachMember(lines, func(member string, _ bool) {
+		if !found && member != "" {
+			found, age = true, ageValue(member)
 		}
-	}
-	return 0
+	})
+	return age
 }
 
 // ageValue reads delta-seconds, 0 for anything else, cut to the greatest Delta (§1.2.2).

@@ -15,14 +15,14 @@ func Decide(req Request, resp *Response, now time.Time) Decision {
 		return finish(req, Decision{Verdict: Forward, Reason: ReasonAbsent})
 	}
 	d := Decision{Age: resp.Age(now), Lifetime: resp.Lifetime}
-	if d.Reason = resp.prohibition(req); d.Reason != ReasonNone {
-		d.Verdict = Forward
-		if resp.validatable(d.Reason) {
-			d.Verdict = Validate
+	if why := resp.prohibition(req); why != ReasonNone {
+		d.Verdict, d.Reason = Forward, why
+		if why == ReasonNoCache || why == ReasonRequestNoCache {
+			d.Verdict = Validate // which lifts these two, but not what should not be stored at all
 		}
-		return finish(req, d)
+	} else {
+		d.Verdict, d.Reason = resp.judge(req, d.Age)
 	}
-	d.Verdict, d.Reason = resp.judge(req, d.Age)
 	if d.Verdict == Validate && !resp.HasValidator {
 		d.Verdict = Forward
 	}
@@ -58,11 +58,6 @@ func (r *Response) prohibition(req Request) Reason {
 	return ReasonNone
 }
 
-// validatable tells whether validation lifts the prohibition. It does not for a response that should not be stored.
-func (r *Response) validatable(why Reason) bool {
-	return r.HasValidator && (why == ReasonNoCache || why == ReasonRequestNoCache)
-}
-
 // judge weighs age against lifetime and the request's wishes (§5.2.1).
 func (r *Response) judge(req Request, age time.Duration) (Verdict, Reason) {
 	switch {
@@ -84,10 +79,9 @@ func (r *Response) judgeStale(req Request, staleness time.Duration) (Verdict, Re
 		return Validate, why
 	}
 	accepted := req.MaxStale.Set && staleness <= req.MaxStale.Value && !req.MinFresh.Set
-	// A client that gives max-age or min-fresh without max-stale does not want stale responses (§5.2.1.1, §5.2.1.3).
-	refused := req.MinFresh.Set || (req.MaxAge.Set || req.MaxStale.Set) && !accepted
 	switch {
-	case refused:
+	case !accepted && (req.MaxAge.Set || req.MinFresh.Set || req.MaxStale.Set):
+		// Such a client does not want a response this stale (§5.2.1.1 to §5.2.1.3).
 		return Validate, ReasonStale
 	case staleness < r.StaleWhileRevalidate.Value:
 		return ReuseWhileRevalidate, ReasonStaleWhileRevalidate

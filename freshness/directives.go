@@ -66,12 +66,10 @@ func responseDirectives(p *Policy, h http.Header) (d directives, targeted bool) 
 // parseCacheControl reads all lines of Cache-Control (RFC 9111 §5.2). A directive that cannot be read is restrictive.
 func parseCacheControl(lines []string) directives {
 	var d directives
-	for list, open := joined(lines), false; list != ""; {
-		var member string
-		member, list, open = cut(list)
+	eachMember(lines, func(member string, open bool) {
 		d.malformed = d.malformed || open
 		d.add(member)
-	}
+	})
 	return d
 }
 

@@ -5,12 +5,17 @@ import (
 	"strings"
 )
 
-// joined returns all lines of a field as one list (RFC 9110 §5.3), so that splitting a field over lines changes nothing.
-func joined(lines []string) string {
-	if len(lines) == 1 {
-		return lines[0]
+// eachMember calls f with every member of a list, empty ones too, in all its lines (RFC 9110 §5.3, §5.6.1). open tells
+// that a quote was still open at the end of the line: then nobody knows where the members end. Lines are read one by
+// one, so that such a line cannot swallow what the following ones say.
+func eachMember(lines []string, f func(member string, open bool)) {
+	for _, line := range lines {
+		for more, open := true, false; more; {
+			var member string
+			member, line, more, open = cut(line)
+			f(member, open)
+		}
 	}
-	return strings.Join(lines, ", ")
 }
 
 // sole returns the value of a field that may not be a list; it is not ok when the field is absent or repeated.
@@ -22,21 +27,19 @@ func sole(h http.Header, name string) (value string, ok bool) {
 	return lines[0], true
 }
 
-// cut splits the first member off a comma-separated list. Commas inside quoted strings do not count (RFC 9110 §5.6.4).
-// open tells that a quote was still open at the end: then nobody knows where the members end.
-func cut(list string) (member, rest string, open bool) {
-	quoted := false
-	for i := 0; i < len(list); i++ {
-		switch c := list[i]; {
+// cut splits the first member off a line. Commas inside quoted strings do not count (RFC 9110 §5.6.4).
+func cut(line string) (member, rest string, more, open bool) {
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
 		case c == '"':
-			quoted = !quoted
-		case c == '\\' && quoted:
+			open = !open
+		case c == '\\' && open:
 			i++
-		case c == ',' && !quoted:
-			return trim(list[:i]), list[i+1:], false
+		case c == ',' && !open:
+			return trim(line[:i]), line[i+1:], true, false
 		}
 	}
-	return trim(list), "", quoted
+	return trim(line), "", false, open
 }
 
 // trim removes optional white space (RFC 9110 §5.6.3), which is less than what strings.TrimSpace removes.
@@ -104,13 +107,11 @@ func eachWord(s string, f func(word string)) {
 }
 
 // hasMember tells whether a list has the member, regardless of case and of an argument to it.
-func hasMember(lines []string, member string) bool {
-	for list, open := joined(lines), false; list != "" && !open; {
-		var m string
-		m, list, open = cut(list)
-		if name, _ := nameOf(m); fold(name, member) {
-			return true
-		}
-	}
-	return false
+func hasMember(lines []string, want string) bool {
+	found := false
+	eachMember(lines, func(member string, _ bool) {
+		name, _ := nameOf(member)
+		found = found || fold(name, want)
+	})
+	return found
 }

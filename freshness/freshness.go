@@ -166,39 +166,24 @@ func (d Decision) TTL() time.Duration { return d.Lifetime - d.Age }
 
 // String returns the verdict as a short lower-case word.
 func (v Verdict) String() string {
-	switch v {
-	case Forward:
-		return "forward"
-	case Validate:
-		return "validate"
-	case Reuse:
-		return "reuse"
-	case ReuseStale:
-		return "reuse-stale"
-	case ReuseWhileRevalidate:
-		return "reuse-while-revalidate"
-	case Unsatisfiable:
-		return "unsatisfiable"
+	if int(v) >= len(verdicts) {
+		return "unknown"
 	}
-	return "unknown"
+	return verdicts[v]
 }
 
 // String returns the source as the name of the directive or field, or "heuristic" or "none".
 func (s Source) String() string {
-	switch s {
-	case SourceNone:
-		return "none"
-	case SourceSMaxAge:
-		return "s-maxage"
-	case SourceMaxAge:
-		return "max-age"
-	case SourceExpires:
-		return "expires"
-	case SourceHeuristic:
-		return "heuristic"
+	if int(s) >= len(sources) {
+		return "unknown"
 	}
-	return "unknown"
+	return sources[s]
 }
+
+var (
+	verdicts = [...]string{"forward", "validate", "reuse", "reuse-stale", "reuse-while-revalidate", "unsatisfiable"}
+	sources  = [...]string{"none", "s-maxage", "max-age", "expires", "heuristic"}
+)
 
 // explicit tells that the origin gave the lifetime itself, if only as a value that cannot be read.
 func (s Source) explicit() bool {

@@ -2,6 +2,8 @@ package freshness
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pquerna/cachecontrol/cacheobject"
@@ -12,18 +14,15 @@ import (
 // request has a directive that it knows.
 func ParseRequest(h http.Header) Request {
 	r := Request{Authorization: len(h["Authorization"]) > 0, Range: len(h["Range"]) > 0}
-	list := joined(h["Cache-Control"])
-	if trim(list) == "" {
-		r.NoCache = hasMember(h["Pragma"], "no-cache")
-		return r
-	}
-	for open := false; list != ""; {
-		var member string
-		member, list, open = cut(list)
-		if open {
-			r.NoCache, r.NoStore = true, true
-		}
+	said := false
+	eachMember(h["Cache-Control"], func(member string, open bool) {
+		said = said || member != ""
+		r.NoCache = r.NoCache || open
+		r.NoStore = r.NoStore || open
 		r.add(member)
+	})
+	if !said {
+		r.NoCache = hasMember(h["Pragma"], "no-cache")
 	}
 	return r
 }
@@ -31,17 +30,20 @@ func ParseRequest(h http.Header) Request {
 // add takes one directive into r.
 func (r *Request) add(member string) {
 	name, wellFormed := nameOf(member)
-	if wellFormed && !knownToRequests(name) {
+	if !wellFormed {
+		// Something like "no-store;max-age=0": obey every word in it that demands anything.
+		eachWord(member, r.restrict)
+		return
+	}
+	if !knownToRequests(name) {
 		return // RFC 9111 §5.2.3: unknown directives are ignored
 	}
-	if wellFormed {
-		d, err := cacheobject.ParseRequestCacheControl(member)
-		if err == nil {
-			r.merge(d, name)
-			return
-		}
+	d, err := cacheobject.ParseRequestCacheControl(member)
+	if err != nil {
+		r.restrict(strings.ToLower(name))
+		return
 	}
-	eachWord(member, r.restrict)
+	r.merge(d, name)
 }
 
 // merge takes a directive that could be read. Of several values the strictest counts.
@@ -67,7 +69,7 @@ func (r *Request) merge(d *cacheobject.RequestCacheDirectives, name string) {
 	}
 }
 
-// restrict takes the name of a directive whose argument cannot be read, in lower case.
+// restrict takes the lower-case name of a directive whose argument cannot be read.
 func (r *Request) restrict(name string) {
 	switch name {
 	case "no-cache":
@@ -89,18 +91,13 @@ func (r *Request) restrict(name string) {
 	}
 }
 
-// knownToRequests tells whether name is a request directive that matters here.
-func knownToRequests(name string) bool {
-	for _, known := range requestDirectives {
-		if fold(name, known) {
-			return true
-		}
-	}
-	return false
-}
-
 var requestDirectives = [...]string{
 	"no-cache", "max-age", "no-store", "only-if-cached", "max-stale", "min-fresh", "stale-if-error", "no-transform",
+}
+
+// knownToRequests tells whether name, in either case, is a request directive that matters here.
+func knownToRequests(name string) bool {
+	return slices.ContainsFunc(requestDirectives[:], func(known string) bool { return fold(name, known) })
 }
 
 // seconds converts what the decoder returns; it has already cut the value to 2^31-1.

@@ -37,7 +37,7 @@ func (r *Response) basis() Reason {
 	switch {
 	case r.Status == http.StatusPartialContent:
 		return ReasonPartial
-	case r.Lifetime == 0 || r.NoCache:
+	case r.NoCache || r.Lifetime == 0 && r.HasValidator:
 		return ReasonValidator
 	case r.Source == SourceHeuristic:
 		return ReasonHeuristic
