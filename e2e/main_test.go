@@ -9,6 +9,7 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,8 +130,11 @@ func watch(t *testing.T, o *origin.Origin) {
 // listener.
 type way struct {
 	name        string
-	addr        string
+	addr        string // of jay's listener
 	transparent bool
+	// connect, if set, connects to host:port in the belief that it is the
+	// origin; nil means that addr is dialled whatever the origin.
+	connect func(host string) (net.Conn, error)
 }
 
 // eachWay runs f as parallel subtests through both listeners of one jay.
@@ -142,7 +146,7 @@ func eachWay(t *testing.T, j *process.Jay, f func(t *testing.T, w way)) {
 }
 
 func waysOf(j *process.Jay) []way {
-	return []way{{"explicit", j.Proxy, false}, {"transparent", j.Intercept, true}}
+	return []way{{name: "explicit", addr: j.Proxy}, {name: "transparent", addr: j.Intercept, transparent: true}}
 }
 
 // target returns the request target for a path on the origin.
@@ -156,22 +160,53 @@ func (w way) target(host, path string) string {
 // do sends one request on its own connection and returns the response.
 func (w way) do(t *testing.T, method, host, path string, fs rawhttp.Fields, body string) *rawhttp.Response {
 	t.Helper()
-	resp, err := rawhttp.Get(w.addr, method, w.target(host, path), append(rawhttp.F("Host", host), fs...), body)
+	c := w.dial(t, host)
+	defer c.Close()
+	send(t, c, rawhttp.Request(method, w.target(host, path), append(rawhttp.F("Host", host), fs...), body))
+	resp, err := c.ReadResponse(method)
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%v", method, path, err, resp)
 	}
 	return resp
 }
 
-// dial connects to jay until the test ends.
-func (w way) dial(t *testing.T) *rawhttp.Conn {
+// dial connects to jay, on the way to host, until the test ends.
+func (w way) dial(t *testing.T, host string) *rawhttp.Conn {
 	t.Helper()
-	c, err := rawhttp.Dial(w.addr)
+	c, err := w.open(host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c
+	return rawhttp.NewConn(c)
+}
+
+func (w way) open(host string) (net.Conn, error) {
+	if w.connect != nil {
+		return w.connect(host)
+	}
+	return net.DialTimeout("tcp", w.addr, rawhttp.Timeout)
+}
+
+// send writes text; an error fails the test.
+func send(t *testing.T, c *rawhttp.Conn, text string) {
+	t.Helper()
+	if err := c.Send(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// receive reads a whole response; an error or a cut body fails the test.
+func receive(t *testing.T, c *rawhttp.Conn, method string) *rawhttp.Response {
+	t.Helper()
+	resp, err := c.ReadResponse(method)
+	if err == nil {
+		err = resp.Err
+	}
+	if err != nil {
+		t.Fatalf("%v in %v", err, resp)
+	}
+	return resp
 }
 
 // need skips the test unless all programs are there.

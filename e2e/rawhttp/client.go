@@ -16,6 +16,9 @@ const Timeout = 60 * time.Second
 // Conn is a client's connection: bytes out, parsed responses in.
 type Conn struct {
 	net.Conn
+	// Patience bounds each wait for bytes; 0 means Timeout.
+	Patience time.Duration
+
 	r *bufio.Reader
 }
 
@@ -59,7 +62,7 @@ func (c *Conn) Send(text string) error {
 // ReadHead reads the next response head, interim or final, for a request of
 // that method.
 func (c *Conn) ReadHead(method string) (*Response, error) {
-	_ = c.SetReadDeadline(time.Now().Add(Timeout))
+	c.patience()
 	h, err := ReadHead(c.r)
 	resp := &Response{Head: h}
 	if err != nil {
@@ -103,8 +106,8 @@ func (c *Conn) ReadBody(resp *Response) {
 	resp.Trailers = b.Trailers()
 }
 
-// Body returns the body of resp to be read as it arrives. Each Read may wait
-// Timeout.
+// Body returns the body of resp to be read as it arrives. Each Read has the
+// connection's patience.
 func (c *Conn) Body(resp *Response) *BodyReader {
 	return &BodyReader{Body: NewBody(c.r, resp.Framing), c: c}
 }
@@ -117,8 +120,16 @@ type BodyReader struct {
 
 // Read implements io.Reader.
 func (b *BodyReader) Read(p []byte) (int, error) {
-	_ = b.c.SetReadDeadline(time.Now().Add(Timeout))
+	b.c.patience()
 	return b.Body.Read(p)
+}
+
+func (c *Conn) patience() {
+	d := c.Patience
+	if d == 0 {
+		d = Timeout
+	}
+	_ = c.SetReadDeadline(time.Now().Add(d))
 }
 
 // Closed waits for the other side to end the connection and reports whether it

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package e2e
+
+import "testing"
+
+func runSnippet(t *testing.T, _ string) {
+	t.Helper()
+	needRoot(t)
+}
