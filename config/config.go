@@ -141,8 +141,8 @@ type Host struct {
 	Descriptors int64 // file descriptors that the process may open; 0: unknown
 }
 
-// Resolve returns c with its automatic settings filled in for h: cache-size is a quarter of the memory in whole MiB
-// (256 MiB when it is unknown), fill-size a quarter of cache-size, max-connections three quarters of the descriptors
+// Resolve returns c with its automatic settings filled in for h: cache-size is a quarter of the memory (256 MiB when it
+// is unknown) and fill-size a quarter of that, both in whole MiB; max-connections is three quarters of the descriptors,
 // but no more than one for each 64 KiB of memory. max-object-size is cut to an eighth of cache-size.
 func (c Config) Resolve(h Host) Config {
 	if c.CacheSize == 0 {
@@ -152,7 +152,7 @@ func (c Config) Resolve(h Host) Config {
 		}
 	}
 	if c.FillSize == 0 {
-		c.FillSize = c.CacheSize / 4
+		c.FillSize = max(c.CacheSize/4/MiB*MiB, c.CacheSize/16)
 	}
 	c.MaxObjectSize = min(c.MaxObjectSize, c.CacheSize/8)
 	if c.MaxConnections == 0 {

@@ -7,9 +7,9 @@ func Suggest(word string, names []string) string {
 	if len(word) > 64 {
 		return ""
 	}
-	best, least := "", 3
+	best, least := "", min(len(word)/3, 2)+1
 	for _, name := range names {
-		if d := distance(strings.ToLower(word), name); d < least && d < len(name) {
+		if d := distance(strings.ToLower(word), name); d < least {
 			best, least = name, d
 		}
 	}

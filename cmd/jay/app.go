@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/jayproxy/jay/config"
+)
+
+// command is one of the program's commands.
+type command struct {
+	name    string // empty: the program without a command
+	usage   string // one phrase
+	text    string // what there is to say besides
+	example string
+	bare    bool // takes no options
+	run     func(p *process, ctx context.Context, f *flags) error
+}
+
+func commands() []command {
+	return []command{{
+		name: "serve", usage: "run the proxy; this is also what jay alone does",
+		text: "SIGTERM and Ctrl-C end it when running exchanges are finished, a second one at once.\n" +
+			"SIGHUP reopens the access log.",
+		example: "jay serve --listen :3128 --cache-size 2g",
+		run:     (*process).serve,
+	}, {
+		name: "check-config", usage: "say what is wrong with the configuration",
+		text:    "Exits with 0 when nothing is, otherwise with 2 and one line for each fault.",
+		example: "jay check-config --config /etc/jay.yaml",
+		run:     (*process).checkConfig,
+	}, {
+		name: "print-config", usage: "print the effective configuration as a file for --config",
+		example: "jay print-config --cache-size 2g > jay.yaml",
+		run:     (*process).printConfig,
+	}, {
+		name: "version", usage: "print the version", example: "jay version", bare: true,
+		run: (*process).version,
+	}}
+}
+
+// newApp wires the commands. Nothing in it ends the process or prints anything: errors come back to run.
+func newApp(p *process) *cli.App {
+	f := newFlags()
+	app := &cli.App{
+		Name: "jay", HelpName: "jay", Usage: "caching HTTP proxy",
+		Writer: io.Discard, ErrWriter: io.Discard,
+		HideHelp: true, HideVersion: true,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   f.usageError,
+		Flags:          append(f.cli(false), f.record("version", nil)),
+	}
+	root := commands()[0]
+	root.name = ""
+	app.Action = p.action(root, f)
+	for _, c := range commands() {
+		app.Commands = append(app.Commands, &cli.Command{
+			Name: c.name, HideHelp: true, OnUsageError: f.usageError, Flags: f.cli(c.bare), Action: p.action(c, f),
+		})
+	}
+	app.Commands = append(app.Commands, &cli.Command{
+		Name: "help", HideHelp: true, OnUsageError: f.usageError, Flags: f.cli(true), Action: p.help,
+	})
+	return app
+}
+
+// action runs c unless it is given arguments, which no command takes.
+func (p *process) action(c command, f *flags) cli.ActionFunc {
+	return func(cc *cli.Context) error {
+		arg := cc.Args().First()
+		switch {
+		case f.given("help"):
+			return p.printHelp(c)
+		case cc.NArg() > 0 && c.name == "":
+			return usagef("unknown command %q%s", arg, config.Suggest(arg, commandNames()))
+		case cc.NArg() > 0:
+			return usagef("%s takes no arguments, but there is %q", c.name, arg)
+		case f.given("version"):
+			return p.version(cc.Context, f)
+		}
+		return c.run(p, cc.Context, f)
+	}
+}
+
+func commandNames() []string {
+	names := []string{"help"}
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// flags collects the texts of the flags that were given, wherever on the command line they stand.
+type flags struct {
+	options []config.Option
+	texts   map[string][]string
+}
+
+func newFlags() *flags {
+	return &flags{options: config.Options(), texts: make(map[string][]string)}
+}
+
+// cli returns the flags of a command; each command needs its own.
+func (f *flags) cli(bare bool) []cli.Flag {
+	all := []cli.Flag{f.record("help", nil, "h")}
+	if bare {
+		return all
+	}
+	all = append(all, f.record("config", new(string)))
+	for i := range f.options {
+		o := &f.options[i]
+		if o.IsBool() {
+			all = append(all, f.record(o.Name, nil))
+		} else {
+			all = append(all, f.record(o.Name, new(string)))
+		}
+	}
+	return all
+}
+
+// record returns a flag that notes its texts under its name. A flag without a value is a switch.
+func (f *flags) record(name string, value *string, aliases ...string) cli.Flag {
+	return &cli.GenericFlag{Name: name, Aliases: aliases, Value: &recorder{f: f, name: name, isSwitch: value == nil}}
+}
+
+// given reports whether a switch was given, and not as false.
+func (f *flags) given(name string) bool {
+	texts := f.texts[name]
+	return len(texts) > 0 && texts[len(texts)-1] != "false"
+}
+
+// usageError says in our words what the flag package found.
+func (f *flags) usageError(_ *cli.Context, err error, _ bool) error {
+	what := err.Error()
+	if name, ok := strings.CutPrefix(what, "flag provided but not defined: -"); ok {
+		name = strings.TrimLeft(name, "-")
+		known := []string{"help", "config"}
+		for i := range f.options {
+			known = append(known, f.options[i].Name)
+		}
+		return usagef("unknown flag %q%s", "--"+name, strings.Replace(config.Suggest(name, known), "mean ", "mean --", 1))
+	}
+	if name, ok := strings.CutPrefix(what, "flag needs an argument: -"); ok {
+		return usagef("--%s needs a value", strings.TrimLeft(name, "-"))
+	}
+	return usagef("%s", strings.ReplaceAll(what, "\n", " "))
+}
+
+// recorder is the value of a flag on the command line.
+type recorder struct {
+	f        *flags
+	name     string
+	isSwitch bool
+}
+
+// Set notes one use of the flag; what it means is found out later, when the file and the environment are known.
+func (r *recorder) Set(text string) error {
+	r.f.texts[r.name] = append(r.f.texts[r.name], text)
+	return nil
+}
+
+// String is the default, which the library wants to know.
+func (r *recorder) String() string { return "" }
+
+// IsBoolFlag makes the flag package accept the flag without a value.
+func (r *recorder) IsBoolFlag() bool { return r.isSwitch }
+
+// apply puts the flags that were given into c.
+func (f *flags) apply(c *config.Config) error {
+	var wrong []string
+	for i := range f.options {
+		o := &f.options[i]
+		texts := f.texts[o.Name]
+		if len(texts) == 0 {
+			continue
+		}
+		if !o.Many {
+			texts = texts[len(texts)-1:]
+		}
+		var values []string
+		for _, text := range texts {
+			values = append(values, o.Split(text)...)
+		}
+		if err := o.Set(c, values); err != nil {
+			wrong = append(wrong, fmt.Sprintf("--%s: %v", o.Name, err))
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	return usagef("%s", strings.Join(wrong, "\n"))
+}

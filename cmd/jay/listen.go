@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+
+	"github.com/jayproxy/jay/config"
+	"github.com/jayproxy/jay/proxy"
+	"github.com/jayproxy/jay/tunnel"
+)
+
+// listener is an open socket and what its clients are.
+type listener struct {
+	net.Listener
+	mode proxy.Mode
+}
+
+// listen opens all listeners, or none and says why.
+func listen(ctx context.Context, c *config.Config) ([]listener, error) {
+	var all []listener
+	open := func(addresses []string, mode proxy.Mode) error {
+		for _, address := range addresses {
+			ln, err := listenOn(ctx, address, mode)
+			if err != nil {
+				return listenError(address, err)
+			}
+			all = append(all, listener{ln, mode})
+		}
+		return nil
+	}
+	err := open(c.Listen, proxy.Explicit)
+	if err == nil {
+		err = open(c.Intercept, interceptMode(c))
+	}
+	if err != nil {
+		for _, ln := range all {
+			ln.Close()
+		}
+		return nil, err
+	}
+	return all, nil
+}
+
+// interceptMode is the proxy's word for the mode of intercepting listeners.
+func interceptMode(c *config.Config) proxy.Mode {
+	switch c.InterceptMode {
+	case config.InterceptTProxy:
+		return proxy.TProxy
+	case config.InterceptHost:
+		return proxy.ByHost
+	}
+	return proxy.Redirect
+}
+
+// listenOn opens one listener. Multipath TCP is off: it would cost the kernel's shortcuts and original destinations.
+func listenOn(ctx context.Context, address string, mode proxy.Mode) (net.Listener, error) {
+	switch {
+	case mode == proxy.Redirect && runtime.GOOS != "linux":
+		return nil, errors.New("intercept-mode redirect works on Linux only; host works everywhere")
+	case mode == proxy.TProxy:
+		return tunnel.ListenTransparent(ctx, address)
+	}
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	return lc.Listen(ctx, "tcp", address)
+}
+
+// listenError says what is wrong with an address in words that help.
+func listenError(address string, err error) error {
+	var dns *net.DNSError
+	var number syscall.Errno
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen on %s: another program listens there already", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("cannot listen on %s: this machine does not have that address", address)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("cannot listen on %s: permission denied; ports below 1024 and intercept-mode tproxy need privileges (root, or CAP_NET_BIND_SERVICE and CAP_NET_ADMIN)", address)
+	case errors.As(err, &dns):
+		return fmt.Errorf("cannot listen on %s: no address found for the host name", address)
+	case errors.As(err, &number):
+		return fmt.Errorf("cannot listen on %s: %w", address, number)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", address, err)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+
+	"github.com/jayproxy/jay/config"
+	"github.com/jayproxy/jay/proxy"
+)
+
+// proxyOptions is what c means to the proxy, its logs aside. It fails for a certificate file that cannot be used.
+func proxyOptions(c *config.Config) (proxy.Options, error) {
+	o := proxy.Options{
+		Name:           c.Name,
+		CacheBytes:     int64(c.CacheSize),
+		MaxObjectBytes: int64(c.MaxObjectSize),
+		FillBytes:      int64(c.FillSize),
+		MaxVariants:    c.MaxVariants,
+		MaxRanges:      c.MaxRanges,
+		CacheStatusKey: c.CacheStatusKey,
+		CollapseWait:   c.CollapseWait,
+
+		IdleTimeout:    c.IdleTimeout,
+		HeadTimeout:    c.HeadTimeout,
+		BodyTimeout:    c.BodyTimeout,
+		StallTimeout:   c.BodyTimeout,
+		WriteTimeout:   c.WriteTimeout,
+		MinBodyRate:    int64(c.MinBodyRate),
+		ConnectTimeout: c.ConnectTimeout,
+		HeaderTimeout:  c.ResponseHeaderTimeout,
+		TunnelIdle:     c.TunnelIdleTimeout,
+		TunnelDrain:    c.TunnelDrainTimeout,
+		TunnelLifetime: c.TunnelLifetime,
+
+		MaxConnections:       c.MaxConnections,
+		MaxClientConnections: c.MaxClientConnections,
+		MaxOriginConnections: c.MaxOriginConnections,
+		MaxInterim:           c.MaxInterim,
+
+		AllowClients:  c.AllowClients,
+		ConnectPorts:  ranges(c.ConnectPorts),
+		HTTPPorts:     ranges(c.HTTPPorts),
+		DenyPrivate:   c.DenyPrivate,
+		UpgradeTokens: c.UpgradeTokens,
+		Resolver:      resolver(c.DNSServers),
+	}
+	if o.MinBodyRate == 0 {
+		o.MinBodyRate = -1 // none, where 0 would be the default
+	}
+	o.Limits.HeadBytes = int(c.MaxHeadSize)
+	o.Limits.Fields = c.MaxFields
+	o.Limits.TargetBytes = int(c.MaxTargetSize)
+	o.Freshness.Targeted = c.TargetedCacheControl
+	o.Freshness.RefuseSetCookie = !c.StoreSetCookie
+	o.Freshness.RefuseErrors = !c.StoreErrors
+	o.Freshness.MaxStaleOnError = c.StaleIfErrorMax
+	var err error
+	o.TLS, err = trust(c.CAFiles)
+	return o, err
+}
+
+func ranges(list []config.PortRange) []proxy.PortRange {
+	out := make([]proxy.PortRange, 0, len(list))
+	for _, r := range list {
+		out = append(out, proxy.PortRange{First: r.First, Last: r.Last})
+	}
+	return out
+}
+
+// trust returns a configuration that trusts the certificates in files besides the system's, or nil for no files.
+func trust(files []string) (*tls.Config, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a system without any
+	}
+	for _, name := range files {
+		pem, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("ca-file: %w", plainPath(err))
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca-file: %s: no certificate in it", name)
+		}
+	}
+	return &tls.Config{RootCAs: pool}, nil
+}
+
+// resolver returns one that asks the servers in turn, or nil for the system's.
+func resolver(servers []string) *net.Resolver {
+	if len(servers) == 0 {
+		return nil
+	}
+	addresses := make([]string, 0, len(servers))
+	for _, s := range servers {
+		if a, err := netip.ParseAddr(s); err == nil {
+			s = netip.AddrPortFrom(a, 53).String()
+		}
+		addresses = append(addresses, s)
+	}
+	var turn atomic.Uint32
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		i := int(turn.Add(1)-1) % len(addresses)
+		return d.DialContext(ctx, network, addresses[i])
+	}}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/jayproxy/jay/config"
+)
+
+// maxFile is the largest configuration file that is read.
+const maxFile = 16 << 20
+
+// settings reads the configuration: flags win over variables, variables over the file, the file over the defaults.
+// Faults of the file lead to the exit code bad, all others to codeUsage.
+func (p *process) settings(f *flags, bad int) (config.Config, error) {
+	c := config.Default()
+	name := p.getenv("JAY_CONFIG")
+	if texts := f.texts["config"]; len(texts) > 0 {
+		name = texts[len(texts)-1]
+	}
+	fileErr := loadFile(&c, name)
+	usageErr := errors.Join(config.LoadEnv(&c, p.getenv), f.apply(&c))
+	if err := errors.Join(fileErr, usageErr); err != nil {
+		if usageErr != nil {
+			bad = codeUsage
+		}
+		return c, &exitError{code: bad, err: err}
+	}
+	if err := c.Validate(); err != nil {
+		if name == "" {
+			bad = codeUsage
+		}
+		return c, &exitError{code: bad, err: err}
+	}
+	return c.Resolve(p.host()), nil
+}
+
+// loadFile reads the file, if there is one to read.
+func loadFile(c *config.Config, name string) error {
+	if name == "" {
+		return nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return plainPath(err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return plainPath(err)
+	}
+	if len(data) > maxFile {
+		return fmt.Errorf("%s: larger than %v", name, config.Size(maxFile))
+	}
+	return config.Load(c, name, data)
+}
+
+// plainPath turns "open x: no such file" into "x: no such file", which is how messages about files begin.
+func plainPath(err error) error {
+	var e *os.PathError
+	if errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", e.Path, e.Err)
+	}
+	return err
+}
+
+// oneLine makes an error of many lines fit for a place where only one is read.
+func oneLine(err error) error {
+	var e *exitError
+	if !errors.As(err, &e) {
+		return err
+	}
+	first, rest, more := strings.Cut(e.Error(), "\n")
+	if !more {
+		return err
+	}
+	n := strings.Count(rest, "\n") + 1
+	return &exitError{code: e.code, err: fmt.Errorf("%s (and %d more; jay check-config shows all)", first, n)}
+}
+
+// checkConfig says what is wrong with the configuration.
+func (p *process) checkConfig(_ context.Context, f *flags) error {
+	c, err := p.settings(f, codeUsage)
+	if err != nil {
+		return err
+	}
+	if _, err := proxyOptions(&c); err != nil {
+		return &exitError{code: codeUsage, err: err}
+	}
+	_, err = fmt.Fprintln(p.stdout, "the configuration is good")
+	return err
+}
+
+// printConfig prints the effective configuration.
+func (p *process) printConfig(_ context.Context, f *flags) error {
+	c, err := p.settings(f, codeUsage)
+	if err != nil {
+		return err
+	}
+	return config.Print(p.stdout, &c)
+}
+
+// version prints what the linker knows about the build.
+func (p *process) version(context.Context, *flags) error {
+	_, err := fmt.Fprintf(p.stdout, "jay %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// buildVersion is the module's version, or the commit that it was built from.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	version := info.Main.Version
+	if version == "" {
+		version = "(devel)"
+	}
+	if version != "(devel)" {
+		return version // already says commit and date where there is no tag
+	}
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" || s.Key == "vcs.time":
+			version += " " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			version += " modified"
+		}
+	}
+	return version
+}
