@@ -28,7 +28,7 @@ func TestOf_RFC9110_8_8(t *testing.T) {
 		{"date-invalid", []string{"Last-Modified: " + lm, "Date: now"}, "", true, now, false},
 		{"date-other", []string{"Last-Modified: " + lm, "Date: " + date(-time.Minute)}, "", true, now.Add(-time.Minute), true},
 		{"lm-just-now", []string{"Last-Modified: " + dt, "Date: " + dt}, "", true, now, false},
-		{"lm-within-margin", []string{"Last-Modified: " + date(-validation.StrongAfter + time.Second), "Date: " + dt}, "", true, now, false},
+		{"lm-within-margin", []string{"Last-Modified: " + date(-validation.StrongAfter+time.Second), "Date: " + dt}, "", true, now, false},
 		{"lm-at-margin", []string{"Last-Modified: " + date(-validation.StrongAfter), "Date: " + dt}, "", true, now, true},
 		{"lm-in-future", []string{"Last-Modified: " + date(time.Hour), "Date: " + dt}, "", true, now, false},
 	}
