@@ -1,8 +1,10 @@
 package freshness_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/jayproxy/jay/freshness"
 )
@@ -137,26 +139,51 @@ func TestCurrentAge_RFC9111_4_2_3_clockSetBack(t *testing.T) {
 	}
 }
 
-// With monotonic readings a jump of the wall clock by a day makes nothing younger. time.Now cannot be made to jump in a
-// test, but a time without its monotonic reading is what a jumped wall clock looks like, so both kinds are mixed here.
-func TestCurrentAge_RFC9111_4_2_3_monotonic(t *testing.T) {
+// jump returns t with its wall clock, but not its monotonic clock, set ahead or back. Nothing in package time does
+// that, so this writes the seconds that a Time with a monotonic reading keeps from bit 30 of its first word on.
+func jump(t *testing.T, when time.Time, by time.Duration) time.Time {
+	t.Helper()
+	jumped := when
+	*(*uint64)(unsafe.Pointer(&jumped)) += uint64(by/time.Second) << 30
+	if jumped.Sub(when) != 0 || jumped.Round(0).Sub(when.Round(0)) != by {
+		t.Fatalf("time.Time is not what it was: got %v from %v", jumped, when)
+	}
+	return jumped
+}
+
+// A jump of the wall clock by a day makes no response younger. It may make one older, because a machine that slept
+// looks the same: there the monotonic clock stood still.
+func TestCurrentAge_RFC9111_4_2_3_clockJump(t *testing.T) {
+	const day = 24 * time.Hour
 	start := time.Now()
 	r := freshness.ParseResponse(nil, 200, cc("max-age=3600"), start, start)
-	if !r.Received.Equal(start) || r.Received.String() != start.String() {
-		t.Fatalf("received: got %v; want %v with its monotonic reading", r.Received, start)
-	}
 	for _, tt := range []struct {
 		name string
 		now  time.Time
 		want time.Duration
 	}{
-		{"both clocks", start.Add(time.Minute), time.Minute},
+		{"no jump", start.Add(time.Minute), time.Minute},
+		{"fresh, a day back", jump(t, start.Add(time.Minute), -day), time.Minute},
+		{"stale, a day back", jump(t, start.Add(2*time.Hour), -day), 2 * time.Hour},
+		{"a day ahead", jump(t, start.Add(time.Minute), day), day + time.Minute},
+		{"a second back, at once", jump(t, start, -time.Second), 0},
 		{"wall clock only", start.Add(time.Minute).Round(0), time.Minute},
-		{"wall clock a day ahead", start.Round(0).Add(24 * time.Hour), 24 * time.Hour},
-		{"wall clock a day back, nothing else", start.Round(0).Add(-24 * time.Hour), most},
+		{"wall clock only, a day back", start.Add(-day).Round(0), most},
 	} {
 		if got := r.Age(tt.now); got != tt.want {
 			t.Errorf("%s: got %v; want %v", tt.name, got, tt.want)
+		}
+	}
+	// A response that came while the clock was a day off is too old or as old as it is, never younger.
+	for by, want := range map[time.Duration]time.Duration{day: day, -day: 0} {
+		received := jump(t, start, by)
+		h := fields("Cache-Control", "max-age=3600", "Date", start.UTC().Format(http.TimeFormat))
+		r := freshness.ParseResponse(nil, 200, h, received, received)
+		if got := r.Age(received); got.Truncate(time.Second) != want {
+			t.Errorf("received %v off: got %v; want %v", by, got, want)
+		}
+		if got := r.Age(start.Add(2 * time.Hour)); got < 2*time.Hour {
+			t.Errorf("received %v off, two hours later: got %v; want no less than 2h0m0s", by, got)
 		}
 	}
 }

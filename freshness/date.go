@@ -60,13 +60,12 @@ func parseRFC850(s string, now time.Time) (time.Time, bool) {
 // inCentury moves t, whose year is 0 to 99, to the latest century in which it is no more than 50 years after now.
 func inCentury(t, now time.Time) (time.Time, bool) {
 	latest := now.UTC().AddDate(50, 0, 0)
-	for year := latest.Year()/100*100 + t.Year(); year >= 0; year -= 100 {
-		moved := time.Date(year, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
-		if !moved.After(latest) {
-			return moved, moved.Day() == t.Day()
-		}
+	years := latest.Year() / 100 * 100
+	moved := t.AddDate(years, 0, 0)
+	if moved.After(latest) {
+		moved = t.AddDate(years-100, 0, 0)
 	}
-	return time.Time{}, false
+	return moved, moved.Day() == t.Day() // 29 February is not in every century's year
 }
 
 // build makes a time of its parts and refuses days that the month does not have. A leap second counts as the second

@@ -76,6 +76,10 @@ func TestParseDate_RFC9110_5_6_7_invalid(t *testing.T) {
 		"other digits":            "Sun, ٠٦ Nov 1994 08:49:37 GMT",
 		"ISO 8601":                "1994-11-06T08:49:37Z",
 		"asctime, one-digit day":  "Sun Nov 6 08:49:37 1994",
+		"asctime, unknown day":    "Son Nov  6 08:49:37 1994",
+		"asctime, two-digit hour": "Sun Nov  6  8:49:37 1994",
+		"asctime, no space":       "Sun Nov_ 6 08:49:37 1994",
+		"asctime, tab":            "Sun Nov\t 6 08:49:37 1994",
 		"asctime, two-digit year": "Sun Nov  6 08:49:37 94",
 		"long s in the day":       "ſunday, 06-Nov-94 08:49:37 GMT",
 		"long s, right length":    "ſuday, 06-Nov-94 08:49:37 GMT",
@@ -120,6 +124,9 @@ func TestParseDate_RFC9110_5_6_7_century(t *testing.T) {
 	}
 	if got, ok := freshness.ParseDate("Tuesday, 29-Feb-24 00:00:00 GMT", t0); !ok || got.Day() != 29 {
 		t.Errorf("leap day: got %v, %v", got, ok)
+	}
+	if got, ok := freshness.ParseDate("Monday, 29-Feb-00 00:00:00 GMT", time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC)); ok {
+		t.Errorf("29 February 2100: got %v; want no date", got)
 	}
 	if got, ok := freshness.ParseDate("Tuesday, 29-Feb-23 00:00:00 GMT", t0); ok {
 		t.Errorf("29 February 2023: got %v; want no date", got)

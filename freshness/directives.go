@@ -170,13 +170,17 @@ func (d *directives) number(name string) *number {
 	return nil
 }
 
+// maxWithheld bounds how many bytes of field names a response may have in no-cache.
+const maxWithheld = 512
+
 // withhold takes the field names of no-cache (§5.2.2.4). Where the response would mean something else without such a
-// field, or the name is none, the directive counts as one without names.
+// field, the name is none, or there are too many, the directive counts as one without names.
 func (d *directives) withhold(names []string) {
 	d.noCache = d.noCache || len(names) == 0
 	for _, name := range names {
 		name = strings.ToLower(name)
-		if tokenLen(name) != len(name) || name == "" || indispensable(name) {
+		if tokenLen(name) != len(name) || name == "" || indispensable(name) ||
+			len(d.withheld)+len(name) > maxWithheld {
 			d.noCache = true
 			return
 		}

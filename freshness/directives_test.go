@@ -1,6 +1,7 @@
 package freshness_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,18 @@ func TestParseResponse_RFC9111_5_2_2_4_qualified(t *testing.T) {
 				t.Errorf("%s: withholds %q: got %v; want %v", tt.value, name, got, want)
 			}
 		}
+	}
+}
+
+// Thousands of names must not cost more than reading them.
+func TestParseResponse_RFC9111_5_2_2_4_manyNames(t *testing.T) {
+	var list strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&list, "x%d,", i)
+	}
+	r := response(200, cc(`no-cache="`+list.String()+`x"`))
+	if !r.NoCache {
+		t.Error("got a list of names; want no-cache without names")
 	}
 }
 
