@@ -1,10 +1,31 @@
-// Package cache keeps stored responses in memory.
+// Package cache keeps stored responses in memory (RFC 9111 §2, §3), within an exact bound of bytes.
+//
+// A [Store] maps a primary key to its stored variants (§4.1), each an immutable [Entry] with a [Body] that holds all or
+// parts of a representation (§3.3, §3.4). What Put stored is there when Put returns; what Invalidate removed (§4.4) is
+// gone when it returns, and a response that was requested before that cannot come back. A [Fill] is a body on its way:
+// one writer appends, many readers follow (a collapsed request, §4).
+//
+// Admission and eviction are ristretto's, behind an index of the package's own that decides what is visible, because
+// ristretto's Set and Get lose updates by design. See policy.go for how the two work together.
+//
+// Left out on purpose: freshness, validation and the choice among variants (packages freshness, validation and
+// cache/vary), and storage on disk. What a response means is the caller's affair; it travels in Entry.Meta.
+//
+//	s, err := cache.New[Meta](cache.Options{MaxBytes: 1 << 30})
+//	at := s.Epoch(key)                      // before the request is forwarded
+//	stored, why := s.Put(&cache.Entry[Meta]{Key: key, Body: cache.NewBody(b), Length: int64(len(b))}, at)
+//	for _, e := range s.Variants(key) { … } // newest first
 package cache
+
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Options configures a Store.
 type Options struct {
-	// MaxBytes bounds what the store holds: bodies, keys, Extra bytes, the index and the admission
-	// counters together. 0: 64 MiB.
+	// MaxBytes bounds what the store holds: bodies, keys, Extra bytes, the index and the admission counters together.
+	// Some 400 KiB that every store costs are not counted. 0: 64 MiB. At least 64 KiB.
 	MaxBytes int64
 	// MaxObjectBytes bounds one stored body. The effective limit never exceeds MaxBytes/8. 0: MaxBytes/8.
 	MaxObjectBytes int64
@@ -14,89 +35,98 @@ type Options struct {
 	MaxVariants int
 }
 
-// Entry is one stored response. It must not be changed once it was given to Put or Swap, and one Entry is put once only.
+// Defaults and bounds of Options.
+const (
+	defaultMaxBytes    = 64 << 20
+	defaultMaxVariants = 16
+	minMaxBytes        = 64 << 10
+)
+
+func (o *Options) complete() error {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.MaxFillBytes == 0 {
+		o.MaxFillBytes = o.MaxBytes / 4
+	}
+	if o.MaxVariants == 0 {
+		o.MaxVariants = defaultMaxVariants
+	}
+	if o.MaxBytes < minMaxBytes {
+		return fmt.Errorf("cache: MaxBytes is %d; want at least %d", o.MaxBytes, int64(minMaxBytes))
+	}
+	if o.MaxObjectBytes < 0 || o.MaxFillBytes < 0 || o.MaxVariants < 0 {
+		return fmt.Errorf("cache: negative limit in %+v", *o)
+	}
+	return nil
+}
+
+// Entry is one stored response. It must not be changed once it was given to Put or Swap, and is given to them once only.
 type Entry[M any] struct {
 	// Key is the primary cache key (RFC 9111 §2).
 	Key string
 	// Variant is the secondary key that the nominated request fields give (RFC 9111 §4.1); "" without Vary.
 	Variant string
-	// Meta is whatever the caller keeps beside the body.
+	// Meta is whatever the caller keeps beside the body: status, fields, times.
 	Meta M
 	// Body is what is held of the representation.
 	Body Body
-	// Length is the complete length of the representation, -1 when unknown.
+	// Length is the complete length of the representation in bytes, -1 when unknown.
 	Length int64
-	// Extra is the number of bytes Meta holds (a serialised head, for instance); it is charged like the body.
+	// Extra is the number of bytes Meta points to (a serialised head, for instance); it is charged like the body.
 	Extra int64
+
+	node *node[M]     // set when stored
+	self [1]*Entry[M] // the snapshot of a key with one variant
 }
 
 // Complete reports whether the whole representation is held.
-func (e *Entry[M]) Complete() bool { panic("cache: not yet") }
+func (e *Entry[M]) Complete() bool { return e.Length >= 0 && e.Body.Covers(0, e.Length) }
 
 // Epoch is a point in the history of a key's invalidations.
 type Epoch uint64
 
 // Reasons that Put gives for not storing.
 const (
+	// ReasonInvalidated: the key was invalidated or purged after the Epoch was read.
 	ReasonInvalidated = "invalidated"
-	ReasonTooLarge    = "too-large"
-	ReasonNoRoom      = "no-room"
-	ReasonClosed      = "closed"
+	// ReasonTooLarge: the body exceeds the limit for one object.
+	ReasonTooLarge = "too-large"
+	// ReasonReused: the entry was given to Put or Swap before.
+	ReasonReused = "reused"
+	// ReasonClosed: the store is closed.
+	ReasonClosed = "closed"
 )
 
-// Store holds stored responses.
-type Store[M any] struct {
-	_ M
-}
-
-// Stats is a snapshot of a Store's figures.
+// Stats is a snapshot of a store's figures. The counters count since New.
 type Stats struct {
-	Entries, Bytes, MaxBytes, MaxObjectBytes           int64
-	Fills, FillBytes, MaxFillBytes                     int64
-	Puts, Swaps, Replaced, Evicted, Rejected, Removed int64
+	Entries        int64 // stored variants
+	Bytes          int64 // bytes charged for them
+	Overhead       int64 // bytes of the admission counters, part of MaxBytes too
+	MaxBytes       int64 // the bound for Bytes and Overhead together
+	MaxObjectBytes int64 // the effective limit for one body
+	Fills          int64 // fills that hold bytes
+	FillBytes      int64 // bytes they hold
+	MaxFillBytes   int64 // the bound for FillBytes
+
+	Puts     int64 // entries stored by Put
+	Swaps    int64 // entries put in another's place by Swap
+	Replaced int64 // entries that a newer one of the same key and variant replaced
+	Rejected int64 // entries that left the recency window without admission
+	Evicted  int64 // entries evicted after admission
+	Removed  int64 // entries deleted, invalidated, purged, or dropped as one variant too many
 }
 
-// New returns an empty store. Close it to end its goroutines.
-func New[M any](o Options) (*Store[M], error) { panic("cache: not yet") }
-
-// Variants returns the stored variants of key, newest first: an immutable snapshot; key is not retained.
-func (s *Store[M]) Variants(key string) []*Entry[M] { panic("cache: not yet") }
-
-// Use counts a use of e for eviction.
-func (s *Store[M]) Use(e *Entry[M]) { panic("cache: not yet") }
-
-// Epoch returns the current epoch of key; read it before the request is forwarded.
-func (s *Store[M]) Epoch(key string) Epoch { panic("cache: not yet") }
-
-// Put stores e in place of an entry with the same Key and Variant. e is visible when Put returns true; otherwise the reason is one of the Reason constants.
-func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) { panic("cache: not yet") }
-
-// Swap puts next in the place of old if old is still stored. Both have the same Key and Variant.
-func (s *Store[M]) Swap(old, next *Entry[M]) bool { panic("cache: not yet") }
-
-// Delete removes e if it is still stored.
-func (s *Store[M]) Delete(e *Entry[M]) bool { panic("cache: not yet") }
-
-// Invalidate removes every variant of key, discards fills begun before, and returns how many were removed.
-func (s *Store[M]) Invalidate(key string) int { panic("cache: not yet") }
-
-// Purge removes every entry that match reports true for, and discards fills begun before; dry only counts.
-func (s *Store[M]) Purge(match func(*Entry[M]) bool, dry bool) int { panic("cache: not yet") }
-
-// Range calls f for every stored entry until f returns false. f may call the store.
-func (s *Store[M]) Range(f func(*Entry[M]) bool) { panic("cache: not yet") }
-
-// Stats returns the current figures.
-func (s *Store[M]) Stats() Stats { panic("cache: not yet") }
-
-// Resize changes MaxBytes and evicts what is above it before it returns.
-func (s *Store[M]) Resize(maxBytes int64) { panic("cache: not yet") }
-
-// Close drops everything and ends the store's goroutines; later calls find nothing and store nothing.
-func (s *Store[M]) Close() { panic("cache: not yet") }
-
-// MaxObjectBytes returns the effective limit for one body.
-func (s *Store[M]) MaxObjectBytes() int64 { panic("cache: not yet") }
-
-// NewFill begins a fill.
-func (s *Store[M]) NewFill(o FillOptions) *Fill { panic("cache: not yet") }
+// allocBytes returns about what the runtime allocates for n bytes: size classes an eighth apart, whole pages above 32 KiB.
+func allocBytes(n int64) int64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n <= 128:
+		return (n + 15) &^ 15
+	case n <= 32<<10:
+		step := int64(1) << (bits.Len64(uint64(n-1)) - 4)
+		return (n + step - 1) &^ (step - 1)
+	}
+	return (n + 8191) &^ 8191
+}

@@ -1,0 +1,69 @@
+package cache
+
+// Sizes that follow from MaxBytes. Eight kilobytes are taken for the mean charge of an entry where counters are sized
+// (about 30 counters an entry), two for ghosts (one an entry).
+const (
+	counterBytes = 3   // bytes a ristretto counter costs: four rows of half a byte, and a bloom filter of 8 bits
+	counterShare = 171 // one counter for so many bytes at most, so that counters stay below 1.8 % of MaxBytes
+	minCounters  = 1 << 8
+	maxCounters  = 1 << 25 // above, halving them all would hold up ristretto for too long
+	ghostBytes   = 8
+	ghostShare   = 4096 // one ghost for so many bytes at most: 0.2 %
+	minGhosts    = 1 << 4
+	maxGhosts    = 1 << 22
+	ghostWays    = 4
+)
+
+// counterSize returns ristretto's NumCounters for a store of maxBytes, and the bytes that those take. Ristretto rounds
+// the counters up to a power of two p, and the bits of its bloom filter, 9.6 a counter, to another. 0.83 p counters need
+// just under 8 p bits, so that neither is rounded far.
+func counterSize(maxBytes int64) (counters, bytes int64) {
+	p := int64(minCounters)
+	for p < maxCounters && 2*p <= maxBytes/counterShare {
+		p *= 2
+	}
+	return p * 83 / 100, p * counterBytes
+}
+
+// ghosts remembers the ids of entries that were refused, in a table of buckets that are queues of four. An item is 32
+// bits of the id and the number of the refusal.
+type ghosts struct {
+	items []uint64
+	count uint32
+}
+
+func newGhosts(maxBytes int64) ghosts {
+	n := int64(minGhosts)
+	for n < maxGhosts && 2*n <= maxBytes/ghostShare {
+		n *= 2
+	}
+	return ghosts{items: make([]uint64, n)}
+}
+
+func (g *ghosts) bytes() int64 { return int64(len(g.items)) * ghostBytes }
+
+func (g *ghosts) bucket(id uint64) (bucket []uint64, tag uint64) {
+	id *= 0x9e3779b97f4a7c15
+	i := int(id&uint64(len(g.items)-1)) &^ (ghostWays - 1)
+	return g.items[i : i+ghostWays : i+ghostWays], id &^ (1<<32 - 1)
+}
+
+// add remembers id.
+func (g *ghosts) add(id uint64) {
+	b, tag := g.bucket(id)
+	g.count++
+	copy(b[1:], b)
+	b[0] = tag | uint64(g.count)
+}
+
+// take reports whether id is among the last horizon refusals, and forgets it.
+func (g *ghosts) take(id uint64, horizon int64) bool {
+	b, tag := g.bucket(id)
+	for i, item := range b {
+		if item != 0 && item&^(1<<32-1) == tag {
+			b[i] = 0
+			return int64(g.count-uint32(item)) < horizon
+		}
+	}
+	return false
+}

@@ -1,0 +1,329 @@
+package cache
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// How an entry lives. Put places it in the window, a queue over a tenth of the bytes: it is there at the next request,
+// whatever ristretto would say. At the window's end it is offered to the main part, whose membership is ristretto's:
+//
+//   - While there is room, ristretto takes it.
+//   - When the main part is full, an entry that nobody has used goes, and its key is remembered for a while (a ghost).
+//   - One that was used, or whose key was a ghost, is worth a place. A hand first looks at up to handSteps of the
+//     longest admitted entries; one that was not used since the last look gives way. That is how the store follows a
+//     popularity that moves. Where none is idle, popularity is stable, and ristretto's frequencies (TinyLFU) decide who
+//     goes, the offered entry or others; there they decide better than recency.
+//
+// Byte counts are exact because the store keeps them itself: bytes are added before an entry becomes visible and
+// subtracted after it has gone. Ristretto decides in another goroutine, so for some time an offered entry is in the
+// main queue while ristretto has not made room for it; bounds.main leaves room for some of those. When that room is
+// used up, Put waits for ristretto.
+const (
+	maxUses   = 3   // uses that are remembered of one entry, as S3-FIFO does
+	handSteps = 4   // used entries that the hand passes over before ristretto decides
+	maxQueued = 512 // deletions after which ristretto's queue is awaited
+)
+
+// bounds are the byte limits that follow from MaxBytes.
+type bounds struct {
+	total  int64 // of all entries: MaxBytes without the counters
+	window int64 // of the window, unless a single entry is larger
+	main   int64 // of what ristretto holds
+	object int64 // of one entry with all that it is charged for
+}
+
+// setBounds computes the bounds for a store of maxBytes. The caller holds writer, or is New.
+func (s *Store[M]) setBounds(maxBytes int64) {
+	total := maxBytes - s.overhead
+	s.bounds = bounds{total: total, window: total / 10, object: maxBytes/8 + maxBytes/32}
+	s.bounds.main = total - s.bounds.window - total/64
+	s.maxBytes.Store(maxBytes)
+	object := maxBytes / 8
+	if s.objectOption > 0 {
+		object = min(object, s.objectOption)
+	}
+	s.maxObject.Store(object)
+}
+
+// open sizes the counters and starts ristretto.
+func (s *Store[M]) open(o Options) error {
+	counters, bytes := counterSize(o.MaxBytes)
+	s.objectOption = o.MaxObjectBytes
+	s.ghosts = newGhosts(o.MaxBytes)
+	s.overhead = bytes + s.ghosts.bytes()
+	s.setBounds(o.MaxBytes)
+	engine, err := ristretto.NewCache(&ristretto.Config[uint64, *node[M]]{
+		NumCounters:        counters,
+		MaxCost:            s.bounds.main,
+		BufferItems:        64,
+		IgnoreInternalCost: true,
+		// The ids are hashes already. A conflict hash would change nothing: values are never read from ristretto.
+		KeyToHash: func(id uint64) (uint64, uint64) { return id, 0 },
+		OnReject:  func(i *ristretto.Item[*node[M]]) { s.leave(i.Value, &s.counts.rejected, true) },
+		OnEvict:   func(i *ristretto.Item[*node[M]]) { s.leave(i.Value, &s.counts.evicted, false) },
+		OnExit:    func(n *node[M]) { s.leave(n, &s.counts.evicted, false) },
+	})
+	if err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	s.engine = engine
+	return nil
+}
+
+// Use counts a use of e for eviction. It is cheap: an entry used often is counted once in eight times only.
+func (s *Store[M]) Use(e *Entry[M]) {
+	n := e.node
+	if n == nil {
+		return
+	}
+	uses := n.uses.Load()
+	if uses < maxUses {
+		n.uses.CompareAndSwap(uses, uses+1)
+	} else if rand.Uint32()%8 != 0 {
+		return
+	}
+	sh := s.shard(n.hash)
+	sh.mu.RLock() // ristretto's Get must not run beside its Close
+	if !s.closed {
+		s.engine.Get(n.id)
+	}
+	sh.mu.RUnlock()
+}
+
+// charge returns the bytes that e is charged for.
+func (s *Store[M]) charge(e *Entry[M]) int64 {
+	return s.perEntry + allocBytes(int64(len(e.Key))) + allocBytes(int64(len(e.Variant))) + max(e.Extra, 0) + e.Body.memory()
+}
+
+// install makes e visible, in place of old only if old is not nil. The caller holds writer and has checked the limits.
+func (s *Store[M]) install(e *Entry[M], charge int64, old *Entry[M]) bool {
+	s.makeRoom(charge)
+	hash := s.hashOf(e.Key)
+	n := &node[M]{hash: hash, id: s.idOf(hash, e.Variant), charge: charge}
+	sh := s.shard(hash)
+	s.bytes.Add(charge)
+	sh.mu.Lock()
+	list := sh.lookup(hash, e.Key)
+	if old != nil && !holds(list, old) {
+		sh.mu.Unlock()
+		s.bytes.Add(-charge)
+		return false
+	}
+	e.node, e.self[0] = n, e
+	next := with(list, e)
+	var surplus []*Entry[M]
+	if len(next) > s.maxVariants {
+		next, surplus = next[:s.maxVariants:s.maxVariants], next[s.maxVariants:]
+	}
+	sh.replace(hash, e.Key, list, next)
+	sh.mu.Unlock()
+	s.entries.Add(1)
+	s.window.push(n)
+	s.engine.Get(n.id) // the request that led here counts
+	s.succeed(n, nodeOf(list, e.Variant))
+	for _, v := range surplus {
+		s.remove(v.node)
+	}
+	return true
+}
+
+// succeed discards the node that n has replaced in the index, if any, and passes its standing on.
+func (s *Store[M]) succeed(n, prev *node[M]) {
+	n.known = s.takeGhost(n.id)
+	if prev == nil {
+		return
+	}
+	n.known = n.known || prev.place == inMain
+	n.uses.Store(prev.uses.Load())
+	if s.discard(prev) {
+		s.counts.replaced.Add(1)
+	}
+}
+
+// makeRoom evicts until an entry of the given charge fits into the window and into the total.
+func (s *Store[M]) makeRoom(charge int64) {
+	for s.window.last != nil && s.window.bytes+charge > s.bounds.window {
+		s.offer(s.window.last)
+	}
+	if s.bytes.Load()+charge > s.bounds.total {
+		s.settle()
+	}
+	for s.bytes.Load()+charge > s.bounds.total && s.evictOne() {
+	}
+}
+
+// offer moves n from the window to the main part, or drops it.
+func (s *Store[M]) offer(n *node[M]) {
+	proven := n.known || n.uses.Load() > 0
+	s.window.remove(n)
+	n.uses.Store(0)
+	n.place = inMain
+	s.mainMu.Lock()
+	s.main.push(n)
+	full := s.main.bytes > s.bounds.main
+	s.mainMu.Unlock()
+	if full && !proven {
+		s.leave(n, &s.counts.rejected, true)
+		return
+	}
+	if full {
+		s.evictIdle(n)
+	}
+	if _, queued := s.deleted[n.id]; queued {
+		s.settle() // or the deletion of the id's former node would hit this one
+	}
+	if s.engine.Set(n.id, n, n.charge) {
+		return
+	}
+	s.settle() // its queue was full
+	if !s.engine.Set(n.id, n, n.charge) {
+		s.leave(n, &s.counts.rejected, true)
+	}
+}
+
+// evictIdle lets the hand make room for n in the main part.
+func (s *Store[M]) evictIdle(n *node[M]) {
+	for passed := 0; passed < handSteps; {
+		s.mainMu.Lock()
+		v := s.main.last
+		if v == nil || v == n || s.main.bytes <= s.bounds.main {
+			s.mainMu.Unlock()
+			return
+		}
+		idle := s.pass(v)
+		s.mainMu.Unlock()
+		if !idle {
+			passed++
+		} else if s.discard(v) {
+			s.counts.evicted.Add(1)
+		}
+	}
+}
+
+// pass looks at v, the last of the main queue: it reports true if v is idle, and else gives it another round.
+func (s *Store[M]) pass(v *node[M]) bool {
+	uses := v.uses.Load()
+	if uses == 0 && !v.dead.Load() {
+		return true
+	}
+	if uses > 0 {
+		v.uses.Store(uses - 1)
+	}
+	s.main.remove(v)
+	s.main.push(v)
+	return false
+}
+
+// evictOne removes one entry of the main part, or of the window when that is empty. It reports false when both are.
+func (s *Store[M]) evictOne() bool {
+	s.mainMu.Lock()
+	for range 2 * handSteps {
+		if s.main.last == nil || s.pass(s.main.last) {
+			break
+		}
+	}
+	v := s.main.last
+	s.mainMu.Unlock()
+	if v == nil {
+		v = s.window.last
+	}
+	if v == nil {
+		return false
+	}
+	if s.discard(v) {
+		s.counts.evicted.Add(1)
+	} else {
+		s.settle() // ristretto is about to take it out
+	}
+	return true
+}
+
+// shrink evicts until the bounds are kept.
+func (s *Store[M]) shrink() {
+	for s.window.last != nil && s.window.bytes > s.bounds.window {
+		s.offer(s.window.last)
+	}
+	s.settle()
+	for s.mainBytes() > s.bounds.main && s.evictOne() {
+	}
+	for s.bytes.Load() > s.bounds.total && s.evictOne() {
+	}
+	s.settle()
+}
+
+func (s *Store[M]) mainBytes() int64 {
+	s.mainMu.Lock()
+	defer s.mainMu.Unlock()
+	return s.main.bytes
+}
+
+// remove discards n on a caller's demand.
+func (s *Store[M]) remove(n *node[M]) bool {
+	if !s.discard(n) {
+		return false
+	}
+	s.counts.removed.Add(1)
+	return true
+}
+
+// discard takes n out of wherever it is. It reports false if that was done before. The caller holds writer, and neither
+// a shard's lock nor mainMu.
+func (s *Store[M]) discard(n *node[M]) bool {
+	if !n.dead.CompareAndSwap(false, true) {
+		return false
+	}
+	if n.place == inWindow {
+		s.window.remove(n)
+		s.release(n)
+		return true
+	}
+	s.mainMu.Lock()
+	s.main.remove(n)
+	s.mainMu.Unlock()
+	s.release(n)
+	s.engine.Del(n.id)
+	s.deleted[n.id] = struct{}{}
+	if len(s.deleted) >= maxQueued {
+		s.settle()
+	}
+	return true
+}
+
+// leave takes n out of the main part after a verdict of ristretto, once. Ristretto calls it, more often than needed and
+// also with nil, mostly in its own goroutine.
+func (s *Store[M]) leave(n *node[M], count interface{ Add(int64) int64 }, ghost bool) {
+	if n == nil || !n.dead.CompareAndSwap(false, true) {
+		return
+	}
+	s.mainMu.Lock()
+	s.main.remove(n)
+	if ghost {
+		s.ghosts.add(n.id)
+	}
+	s.mainMu.Unlock()
+	s.release(n)
+	count.Add(1)
+}
+
+// release ends n's visibility and then its charge.
+func (s *Store[M]) release(n *node[M]) {
+	s.unlink(n)
+	s.entries.Add(-1)
+	s.bytes.Add(-n.charge)
+}
+
+// settle waits until ristretto has decided about everything that it was told.
+func (s *Store[M]) settle() {
+	s.engine.Wait()
+	clear(s.deleted)
+}
+
+// takeGhost reports whether the id's entry was refused lately, and forgets it.
+func (s *Store[M]) takeGhost(id uint64) bool {
+	s.mainMu.Lock()
+	defer s.mainMu.Unlock()
+	return s.ghosts.take(id, s.entries.Load())
+}

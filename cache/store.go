@@ -1,0 +1,286 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// epochCount is the number of keys' stripes that count invalidations: two keys share a count once in 4,096.
+const epochCount = 4096
+
+// Store holds stored responses within a bound of bytes. It is safe for concurrent use.
+//
+// Locks: writer serialises all changes of membership; under it, and in the goroutine that ristretto calls back from,
+// a shard's lock or mainMu is taken, never both at once. Nothing waits for ristretto under a shard's lock or mainMu.
+type Store[M any] struct {
+	seed         maphash.Seed
+	idMask       uint64 // all ones, save in the test of colliding keys
+	maxVariants  int
+	perEntry     int64 // indexBytes
+	overhead     int64 // bytes of counters and ghosts
+	objectOption int64 // Options.MaxObjectBytes
+	engine       *ristretto.Cache[uint64, *node[M]]
+	fills        *budget
+
+	writer  sync.Mutex
+	window  queue[M]            // newly stored, not yet offered to ristretto
+	deleted map[uint64]struct{} // ids deleted from ristretto that its queue may still hold
+	bounds  bounds
+
+	mainMu sync.Mutex
+	main   queue[M] // offered to ristretto and not refused
+	ghosts ghosts
+
+	closed bool // written under writer and every shard's lock
+	shards [shardCount]shard[M]
+	epochs [epochCount]atomic.Uint64
+	purges atomic.Uint64
+
+	maxObject atomic.Int64
+	maxBytes  atomic.Int64
+	bytes     atomic.Int64
+	entries   atomic.Int64
+	counts    counts
+}
+
+// counts are the counters of Stats.
+type counts struct{ puts, swaps, replaced, rejected, evicted, removed atomic.Int64 }
+
+// New returns an empty store. Close it to end its goroutines.
+func New[M any](o Options) (*Store[M], error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	s := &Store[M]{
+		seed:        maphash.MakeSeed(),
+		idMask:      ^uint64(0),
+		maxVariants: o.MaxVariants,
+		perEntry:    indexBytes[M](),
+		deleted:     make(map[uint64]struct{}),
+		fills:       &budget{max: o.MaxFillBytes},
+	}
+	if err := s.open(o); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Variants returns the stored variants of key, newest first: an immutable snapshot. It keeps no reference to key.
+func (s *Store[M]) Variants(key string) []*Entry[M] {
+	hash := s.hashOf(key)
+	sh := s.shard(hash)
+	sh.mu.RLock()
+	list := sh.lookup(hash, key)
+	sh.mu.RUnlock()
+	return list
+}
+
+// Epoch returns the current epoch of key. Read it before the request is forwarded whose response Put shall store.
+func (s *Store[M]) Epoch(key string) Epoch { return s.epochOf(s.hashOf(key)) }
+
+// epochOf adds two counts that only grow, so that the sum is the same only while both are.
+func (s *Store[M]) epochOf(hash uint64) Epoch {
+	return Epoch(s.epochs[hash/shardCount%epochCount].Load() + s.purges.Load())
+}
+
+// Put stores e in place of an entry with the same Key and Variant. When it returns true, e is visible; otherwise the
+// second result is one of the Reason constants, and whatever was stored before stays.
+func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) {
+	charge := s.charge(e)
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	switch {
+	case s.closed:
+		return false, ReasonClosed
+	case e.node != nil:
+		return false, ReasonReused
+	case at != s.epochOf(s.hashOf(e.Key)):
+		return false, ReasonInvalidated
+	case e.Body.Held() > s.maxObject.Load() || charge > s.bounds.object:
+		return false, ReasonTooLarge
+	}
+	s.install(e, charge, nil)
+	s.counts.puts.Add(1)
+	return true, ""
+}
+
+// Swap puts next in the place of old if old is still stored, and reports whether it did. Both have the same Key and
+// Variant. It serves refreshed fields (RFC 9111 §4.3.4) and merged parts (§3.4), and makes next the newest variant. It
+// costs little while the charge does not grow.
+func (s *Store[M]) Swap(old, next *Entry[M]) bool {
+	if old.node == nil || next.node != nil || old.Key != next.Key || old.Variant != next.Variant {
+		return false
+	}
+	charge := s.charge(next)
+	if done, ok := s.swapInPlace(old, next, charge); done {
+		return ok
+	}
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if s.closed || next.Body.Held() > s.maxObject.Load() || charge > s.bounds.object {
+		return false
+	}
+	ok := s.install(next, charge, old)
+	if ok {
+		s.counts.swaps.Add(1)
+	}
+	return ok
+}
+
+// slackBytes is by how much an entry may be charged too much after Swap made it smaller.
+const slackBytes = 256
+
+// swapInPlace lets next take over old's node when the charge allows it. done is false when it does not.
+func (s *Store[M]) swapInPlace(old, next *Entry[M], charge int64) (done, ok bool) {
+	n := old.node
+	sh := s.shard(n.hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	list := sh.lookup(n.hash, old.Key)
+	if !holds(list, old) {
+		return true, false
+	}
+	if charge > n.charge || charge < n.charge-slackBytes {
+		return false, false
+	}
+	next.node, next.self[0] = n, next
+	sh.replace(n.hash, next.Key, list, with(list, next))
+	s.counts.swaps.Add(1)
+	return true, true
+}
+
+// Delete removes e and reports true if it is still stored.
+func (s *Store[M]) Delete(e *Entry[M]) bool {
+	if e.node == nil {
+		return false
+	}
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	return holds(s.Variants(e.Key), e) && s.remove(e.node)
+}
+
+// Invalidate removes every variant of key and returns how many those were (RFC 9111 §4.4). A Put with an epoch that was
+// read before stores nothing.
+func (s *Store[M]) Invalidate(key string) int {
+	hash := s.hashOf(key)
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	s.epochs[hash/shardCount%epochCount].Add(1)
+	n := 0
+	for _, e := range s.Variants(key) {
+		if s.remove(e.node) {
+			n++
+		}
+	}
+	return n
+}
+
+// Purge removes every entry that match reports true for and returns how many those were. Responses requested before are
+// not stored any more, whatever their key. With dry it counts only. match may read the store, but not change it.
+func (s *Store[M]) Purge(match func(*Entry[M]) bool, dry bool) int {
+	if !dry {
+		s.writer.Lock()
+		s.purges.Add(1)
+		s.writer.Unlock()
+	}
+	n := 0
+	var list []*Entry[M]
+	for i := range s.shards {
+		list = s.shards[i].entries(list[:0])
+		for _, e := range list {
+			if match(e) && (dry || s.purge(e, match)) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// purge removes what is stored under e's key and variant: e itself or its refreshed form, or what a Swap that changed
+// the charge has put in its place meanwhile.
+func (s *Store[M]) purge(e *Entry[M], match func(*Entry[M]) bool) bool {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if s.remove(e.node) {
+		return true
+	}
+	for _, v := range s.Variants(e.Key) {
+		if v.Variant == e.Variant {
+			return match(v) && s.remove(v.node)
+		}
+	}
+	return false
+}
+
+// Range calls f for every stored entry, in no order, until f returns false. f may call the store; what is stored or
+// removed meanwhile may be seen or not.
+func (s *Store[M]) Range(f func(*Entry[M]) bool) {
+	var list []*Entry[M]
+	for i := range s.shards {
+		list = s.shards[i].entries(list[:0])
+		for _, e := range list {
+			if !f(e) {
+				return
+			}
+		}
+	}
+}
+
+// MaxObjectBytes returns the effective limit for one body.
+func (s *Store[M]) MaxObjectBytes() int64 { return s.maxObject.Load() }
+
+// Stats returns the current figures.
+func (s *Store[M]) Stats() Stats {
+	return Stats{
+		Entries:        s.entries.Load(),
+		Bytes:          s.bytes.Load(),
+		Overhead:       s.overhead,
+		MaxBytes:       s.maxBytes.Load(),
+		MaxObjectBytes: s.maxObject.Load(),
+		Fills:          s.fills.count.Load(),
+		FillBytes:      s.fills.used.Load(),
+		MaxFillBytes:   s.fills.max,
+		Puts:           s.counts.puts.Load(),
+		Swaps:          s.counts.swaps.Load(),
+		Replaced:       s.counts.replaced.Load(),
+		Rejected:       s.counts.rejected.Load(),
+		Evicted:        s.counts.evicted.Load(),
+		Removed:        s.counts.removed.Load(),
+	}
+}
+
+// Resize changes MaxBytes (at least 64 KiB) and evicts what is above it before it returns. The limit for one object
+// follows. The admission counters keep the size they had at New.
+func (s *Store[M]) Resize(maxBytes int64) {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if s.closed {
+		return
+	}
+	s.setBounds(max(maxBytes, minMaxBytes+s.overhead))
+	s.engine.UpdateMaxCost(s.bounds.main)
+	s.shrink()
+}
+
+// Close drops everything and ends the store's goroutines. Later calls find nothing and store nothing.
+func (s *Store[M]) Close() {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if s.closed {
+		return
+	}
+	for i := range s.shards {
+		s.shards[i].mu.Lock()
+	}
+	s.closed = true
+	for i := range s.shards {
+		s.shards[i].mu.Unlock()
+	}
+	for s.window.last != nil {
+		s.discard(s.window.last)
+	}
+	s.engine.Close() // calls back for every node it holds
+}
