@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -30,7 +31,7 @@ type verdict struct {
 
 // withTTL adds the freshness that is left.
 func (v verdict) withTTL(d time.Duration) verdict {
-	v.ttl, v.hasTTL = int64(d/time.Second), true
+	v.ttl, v.hasTTL = int64(math.Ceil(d.Seconds())), true // so that Age and ttl add up to the lifetime
 	return v
 }
 
@@ -75,12 +76,13 @@ func appendQuoted(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// cacheStatus is the field value for this exchange.
-func (x *exchange) cacheStatus(v verdict) string {
+// cacheStatus is the field value for this exchange. It lies in a buffer of the connection's, until the next exchange.
+func (x *exchange) cacheStatus(v verdict) []byte {
 	key := ""
 	if x.p.opt.CacheStatusKey {
 		key = x.url
 	}
 	x.rec.Reason = v.detail
-	return string(v.append(make([]byte, 0, 96+len(key)), key))
+	x.c.status = v.append(x.c.status[:0], key)
+	return x.c.status
 }

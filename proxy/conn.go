@@ -33,8 +33,10 @@ type conn struct {
 	name   string         // a listener of Jay's own, for the log
 	state  atomic.Int32
 
-	req wire.Request // the request at hand; reused
-	out []byte       // bytes to be written; borrowed while an exchange runs
+	req    wire.Request // the request at hand; reused
+	out    []byte       // bytes to be written; borrowed while an exchange runs
+	key    []byte       // the cache key that the lane looks up; reused
+	status []byte       // the Cache-Status value of the exchange at hand; reused
 
 	readBy, writeBy time.Time // the deadlines that are set now
 	persistent      bool      // another request may follow

@@ -3,13 +3,16 @@ package proxy
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
@@ -24,8 +27,9 @@ type exchange struct {
 	c   *conn
 	req *wire.Request
 
-	body    wire.Body // the request's body; meaningful if hasBody
-	hasBody bool
+	body     wire.Body // the request's body; meaningful if hasBody
+	hasBody  bool
+	bodyDone atomic.Bool // all of it was read
 
 	origin    upstream.Origin
 	client    *upstream.Client
@@ -50,8 +54,11 @@ type exchange struct {
 	watchOver  bool
 	background bool // no client waits for this
 
-	reply reply
-	rec   access.Record
+	reply   reply
+	vector  [][]byte    // pieces to be written at once; reused
+	pieces  [][]byte    // of a stored body; reused by the lane
+	sending net.Buffers // the same, as far as it is not written
+	rec     access.Record
 }
 
 // newExchange begins an exchange for the request that c has read.
@@ -112,7 +119,7 @@ func (x *exchange) setOrigin(scheme, host, port, path string, addr netip.AddrPor
 	}
 	x.origin = upstream.Origin{TLS: scheme == "https", Host: host, Port: n, Addr: addr}
 	x.client = x.p.guarded
-	if x.c.local {
+	if x.c.local || addr.IsValid() { // who was intercepted could reach the address anyway
 		x.client = x.p.direct
 	}
 	if path == "" || path[0] == '?' {
@@ -187,12 +194,16 @@ func (x *exchange) finish() bool {
 		return false
 	}
 	r.release()
-	keep := r.begun && r.failed == nil && !r.close && x.drained()
 	x.log()
-	if r.failed != nil && r.begun {
+	switch {
+	case r.failed != nil:
 		x.abort()
+	case x.hasBody && !x.bodyDone.Load():
+		x.c.lingerClose()
+	case r.begun && !r.close:
+		return true
 	}
-	return keep
+	return false
 }
 
 // abort makes a body that broke off look so to the client: a reset, where the end of the connection would look like the
@@ -202,23 +213,6 @@ func (x *exchange) abort() {
 		t.SetLinger(0)
 	}
 }
-
-// drained tells whether the request's body was read to its end, so that what follows is the next request. A little that
-// is left is read for that.
-func (x *exchange) drained() bool {
-	if !x.hasBody || x.body.Whole() {
-		return true
-	}
-	if x.req.Fields.Has("Expect") && !x.body.Started() {
-		return false
-	}
-	x.readBodyWithin()
-	n, err := io.CopyN(io.Discard, &x.body, drainBelow)
-	return err == io.EOF && n < drainBelow
-}
-
-// drainBelow is how much of an unwanted request body is read to keep the connection.
-const drainBelow = 64 << 10
 
 // readBodyWithin lets the request's body take its time, as long as it does not stall.
 func (x *exchange) readBodyWithin() {
@@ -231,7 +225,7 @@ func (x *exchange) log() {
 	r := &x.reply
 	x.rec.Duration = time.Since(x.start)
 	x.rec.Status, x.rec.BytesOut = r.status, r.written
-	x.rec.CacheStatus = r.cacheStatus
+	x.rec.CacheStatus = unsafe.String(unsafe.SliceData(r.cacheStatus), len(r.cacheStatus)) // read before the buffer is used again
 	if r.failed != nil && x.rec.Cause == "" {
 		x.rec.Cause = cause(r.failed)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/proxy/wire"
+	"github.com/jayproxy/jay/validation"
 )
 
 // flights are the fetches under way that other requests may share (collapsed requests, RFC 9111 §4).
@@ -30,6 +31,9 @@ type flight struct {
 	head     *entry      // the response without its body, or whole if fill is nil
 	fill     *cache.Fill // the body on its way
 	trailers *wire.Fields
+	span     validation.Span // of a part: what the fill brings
+
+	asked validation.ByteRange // of a part: what the leader asked for
 
 	waiting int // who waits for the outcome; guarded by set.mu
 	landed  bool
@@ -49,6 +53,27 @@ func (f *flights) join(parent context.Context, key string) (fl *flight, leads bo
 	fl.key, fl.waiting = key, 1
 	f.m[key] = append(f.m[key], fl)
 	return fl, true
+}
+
+// joinPart is join for a range: only a fetch of an overlapping range that has no answer yet is waited for.
+func (f *flights) joinPart(parent context.Context, key string, r validation.ByteRange) (fl *flight, leads bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fl := range f.m[key] {
+		if !fl.landed && overlap(fl.asked, r) || fl.landed && fl.fill != nil && fl.span.Start <= r.First && r.First < fl.span.End {
+			fl.waiting++
+			return fl, false
+		}
+	}
+	fl = newFlight(parent, f)
+	fl.key, fl.waiting, fl.asked = key, 1, r
+	f.m[key] = append(f.m[key], fl)
+	return fl, true
+}
+
+// overlap tells whether two ranges, neither of them a suffix, have bytes in common.
+func overlap(a, b validation.ByteRange) bool {
+	return (b.Last < 0 || a.First <= b.Last) && (a.Last < 0 || b.First <= a.Last)
 }
 
 // alone is a fetch that nobody can join.
@@ -90,6 +115,19 @@ func (fl *flight) land(head *entry, fill *cache.Fill) {
 		fl.drop()
 	}
 	close(fl.ready)
+}
+
+// publish puts a fetch that has its head where others find it.
+func (f *flights) publish(key string, fl *flight, span validation.Span, head *entry, fill *cache.Fill) {
+	f.mu.Lock()
+	fl.span = span
+	if fl.key != key {
+		fl.drop()
+		fl.key = key
+		f.m[key] = append(f.m[key], fl)
+	}
+	f.mu.Unlock()
+	fl.land(head, fill)
 }
 
 // done takes the flight out of the table; requests find what it brought in the store.

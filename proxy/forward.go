@@ -134,8 +134,7 @@ func (x *exchange) sendsBody(r *upstream.Request) {
 	if left := x.body.Remaining(); left >= 0 && left <= int64(len(x.c.r.Buffered())) {
 		b := make([]byte, left)
 		n, _ := io.ReadFull(body, b)
-		x.body.Read(nil)
-		x.watchAfterBody()
+		body.Read(make([]byte, 1)) // sees the end
 		r.Body, r.Buffered = bytes.NewReader(b[:n]), true
 		return
 	}
@@ -176,6 +175,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	b.n += int64(n)
 	b.x.rec.BytesIn += int64(n)
 	if err == io.EOF {
+		b.x.bodyDone.Store(true)
 		b.x.watchAfterBody()
 	}
 	if err != nil {
@@ -244,7 +244,7 @@ func (x *exchange) passLines(r *upstream.Response, leave func(name string) bool)
 const dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
 
 // relay makes a response that is not stored the reply: its body goes through as it arrives.
-func (x *exchange) relay(r *upstream.Response, cacheStatus string) {
+func (x *exchange) relay(r *upstream.Response, cacheStatus []byte) {
 	length := bodyLength(&r.Response)
 	if bodyless(x.req.Method, r.Status) {
 		length = -1

@@ -1,7 +1,147 @@
 package proxy
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unsafe"
 
-// lane answers a plain request for a fresh stored response without the ordinary path. It returns false, with nothing
-// done, when any other decision might be needed.
-func (c *conn) lane(now time.Time) bool { return false }
+	"github.com/jayproxy/jay/freshness"
+	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/wire"
+)
+
+// lane answers a plain request for a fresh stored response straight from the connection loop, with the functions of the
+// ordinary path but without its allocations. It returns false, with nothing done, when anything else might have to be
+// decided.
+func (c *conn) lane(now time.Time) bool {
+	if !c.plain() {
+		return false
+	}
+	e := c.laneEntry()
+	if e == nil {
+		return false
+	}
+	d := freshness.Decide(freshness.Request{}, &e.Meta.fresh, now)
+	if d.Verdict != freshness.Reuse {
+		return false
+	}
+	c.persistent = true
+	c.p.store.Use(e)
+	x := c.laneExchange(now)
+	x.begin(e, int64(d.Age/time.Second), x.cacheStatus(verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL())))
+	x.pieces = e.Body.AppendBuffers(x.pieces[:0], 0, e.Length)
+	x.reply.stored = x.pieces
+	ok := x.answer()
+	x.log()
+	if x.reply.failed != nil {
+		x.abort()
+	}
+	c.persistent = ok
+	x.p.lanes.Put(x)
+	return true
+}
+
+// plain tells whether a request is one for which only the store and the clock decide.
+func (c *conn) plain() bool {
+	r := &c.req
+	if r.Method != "GET" && r.Method != "HEAD" || r.Minor != 1 || r.Body != (wire.Framing{}) {
+		return false
+	}
+	switch c.mode {
+	case Explicit:
+		if r.URI.Form != wire.AbsoluteForm {
+			return false
+		}
+	case ByHost:
+		if r.URI.Form != wire.OriginForm {
+			return false
+		}
+	default:
+		return false
+	}
+	for i := range r.Fields.Len() {
+		if name, value := r.Fields.At(i); decisive(name, value) {
+			return false
+		}
+	}
+	return true
+}
+
+// decisive tells whether a field may change what is answered, or how.
+func decisive(name, value string) bool {
+	switch name[0] | 0x20 {
+	case 'a':
+		return strings.EqualFold(name, "Authorization")
+	case 'c':
+		return strings.EqualFold(name, "Cache-Control") || strings.EqualFold(name, "Content-Length") ||
+			strings.EqualFold(name, "Connection") && !strings.EqualFold(value, "keep-alive")
+	case 'p':
+		return strings.EqualFold(name, "Pragma") || strings.EqualFold(name, "Proxy-Authorization") ||
+			strings.EqualFold(name, "Proxy-Connection") && !strings.EqualFold(value, "keep-alive")
+	case 'e':
+		return strings.EqualFold(name, "Expect")
+	case 'i':
+		return len(name) > 3 && name[2] == '-' && name[1]|0x20 == 'f'
+	case 'r':
+		return strings.EqualFold(name, "Range")
+	case 't':
+		return strings.EqualFold(name, "TE") || strings.EqualFold(name, "Trailer") || strings.EqualFold(name, "Transfer-Encoding")
+	case 'm':
+		return strings.EqualFold(name, "Max-Forwards")
+	case 'u':
+		return strings.EqualFold(name, "Upgrade")
+	case 'v':
+		return strings.EqualFold(name, "Via")
+	}
+	return false
+}
+
+// laneEntry is the stored response that the request selects byte for byte, or nil.
+func (c *conn) laneEntry() *entry {
+	u := &c.req.URI
+	if u.Scheme == "https" || u.Host == "" || u.Path == "" || u.Path[0] != '/' {
+		return nil
+	}
+	c.key = append(c.key[:0], "http://"...)
+	if strings.IndexByte(u.Host, ':') >= 0 {
+		c.key = append(append(append(c.key, '['), u.Host...), ']')
+	} else {
+		c.key = append(c.key, u.Host...)
+	}
+	if u.Port != "" && u.Port != "80" {
+		if u.Port[0] == '0' {
+			return nil
+		}
+		c.key = append(append(c.key, ':'), u.Port...)
+	}
+	c.key = append(c.key, u.Path...)
+	if !c.local && !c.p.laneMayReach(u.Port) {
+		return nil
+	}
+	for _, e := range c.p.store.Variants(unsafe.String(unsafe.SliceData(c.key), len(c.key))) {
+		m := &e.Meta
+		if e.Complete() && !m.withholds && (c.local || !m.restricted) && selectedBy(&c.req.Fields, m) {
+			return e
+		}
+	}
+	return nil
+}
+
+// laneMayReach tells whether other machines' clients may have a port without a closer look.
+func (p *Proxy) laneMayReach(port string) bool {
+	return (port == "" || port == "80") && contains(p.opt.HTTPPorts, 80)
+}
+
+// laneExchange is an exchange for the lane, from the pool.
+func (c *conn) laneExchange(now time.Time) *exchange {
+	x := c.p.lanes.Get().(*exchange)
+	x.p, x.c, x.req, x.start = c.p, c, &c.req, now
+	x.reply = reply{age: -1}
+	x.rec = access.Record{
+		Time: now, Client: c.client, Method: c.req.Method, Proto: "HTTP/1.1", Decision: access.Hit,
+		URL:       unsafe.String(unsafe.SliceData(c.key), len(c.key)),
+		UserAgent: c.req.Fields.Get("User-Agent"), Referer: c.req.Fields.Get("Referer"),
+	}
+	x.url = x.rec.URL
+	return x
+}

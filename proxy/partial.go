@@ -1,10 +1,374 @@
 package proxy
 
-import "github.com/jayproxy/jay/cache"
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
-// keepPart gives a 206 to the client.
+	"github.com/jayproxy/jay/cache"
+	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/upstream"
+	"github.com/jayproxy/jay/validation"
+)
+
+// keepPart stores a 206 while the client gets it (RFC 9111 §3.3, RFC 9110 §15.3.7). Where the content does not fit its
+// Content-Range, nobody can tell which bytes it holds: it is passed on and not stored.
 func (x *exchange) keepPart(r *received, fl *flight, epoch cache.Epoch, v verdict) {
-	fl.land(nil, nil)
-	x.relay(r.Response, x.cacheStatus(v))
-	x.reply.flight = fl
+	length := bodyLength(&r.Response.Response)
+	cr, ok := soleContentRange(r.fields)
+	held := cr.Span.End - cr.Span.Start
+	switch {
+	case !ok:
+		v.detail = "content-range"
+	case length > held:
+		ok, v.detail = false, "content-range"
+	case held > x.p.store.MaxObjectBytes():
+		ok, v.detail = false, "too-large"
+	}
+	if !ok {
+		fl.land(nil, nil)
+		x.relay(r.Response, x.cacheStatus(v))
+		x.reply.flight = fl
+		return
+	}
+	e := x.part(r, cr)
+	if length < 0 {
+		length = held
+	}
+	fill := x.p.store.NewFill(cache.FillOptions{Start: cr.Span.Start, Expected: length, OnAbandon: fl.cancel})
+	reader, _ := fill.NewReader(cr.Span.Start)
+	x.p.flights.publish(partsOf(x.url), fl, cr.Span, e, fill)
+	x.p.work.Add(1)
+	go x.p.fillPart(fl, r.Response, fill, e, epoch)
+	v.stored = true
+	x.relay(r.Response, x.cacheStatus(v.withTTL(r.fresh.Lifetime-r.fresh.Age(time.Now()))))
+	x.reply.origin, x.reply.fill, x.reply.flight = nil, reader, fl
+}
+
+// soleContentRange is the range that a 206 with one part carries, if it is one that can be stored.
+func soleContentRange(h http.Header) (validation.ContentRange, bool) {
+	if len(h["Content-Range"]) != 1 {
+		return validation.ContentRange{}, false
+	}
+	cr, ok := validation.ParseContentRange(h["Content-Range"][0])
+	return cr, ok && cr.Length >= 0 && cr.Span.End > cr.Span.Start
+}
+
+// part is the stored form of a 206: the head that the whole would have had, and the complete length.
+func (x *exchange) part(r *received, cr validation.ContentRange) *entry {
+	e := x.newEntry(r, cr.Length)
+	m := &e.Meta
+	m.lines = without(m.lines, contentRange)
+	m.reason, m.fresh.Status = http.StatusText(200), 200
+	m.asked = strings.Clone(x.req.Fields.Get("Range"))
+	m.answered = cr.Span
+	e.Extra = m.size()
+	return e
+}
+
+// fillPart reads a part into the cache and joins it with what is held already. It owns resp.
+func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, e *entry, epoch cache.Epoch) {
+	defer p.work.Done()
+	defer fl.cancel()
+	defer fl.done()
+	defer resp.Close()
+	if err := pour(fill, nil, resp.Body); err != nil {
+		fill.Close(err)
+		return
+	}
+	fill.Close(nil)
+	if body, ok := fill.Body(); ok {
+		p.merge(e, body, epoch)
+	}
+}
+
+// merge stores a part, together with parts of the same representation that are stored already (RFC 9111 §3.4).
+func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
+	for range mergeTries {
+		cur := p.variant(e.Key, e.Variant)
+		next := *e
+		next.Body = body
+		if cur == nil || !sameRepresentation(cur, e) {
+			if cur != nil && cur.Meta.fresh.Received.After(e.Meta.fresh.Received) {
+				return
+			}
+			p.store.Put(&next, epoch)
+			return
+		}
+		if next.Body = cur.Body.Merge(body); next.Body.Held() == cur.Body.Held() || p.store.Swap(cur, &next) {
+			return
+		}
+	}
+}
+
+// mergeTries bounds how often a merge begins anew because another part was faster.
+const mergeTries = 16
+
+// variant is the stored response with both keys, or nil.
+func (p *Proxy) variant(key, variant string) *entry {
+	for _, e := range p.store.Variants(key) {
+		if e.Variant == variant {
+			return e
+		}
+	}
+	return nil
+}
+
+// sameRepresentation tells whether two stored responses hold bytes of the same representation for certain (RFC 9111 §3.4).
+func sameRepresentation(a, b *entry) bool {
+	return a.Meta.gap != "" && a.Meta.gap == b.Meta.gap && a.Length == b.Length
+}
+
+// wants are the spans of a representation that the request asks for; the whole of it without a Range field that counts.
+func (x *exchange) wants(e *entry, has validation.Validators, now time.Time) ([]validation.Span, validation.Satisfiability) {
+	if x.asks.Range && x.req.Method == "GET" && e.Meta.fresh.Status == 200 && validation.IfRange(x.fields, has, now) {
+		if asked, ok := validation.Ranges(x.fields, x.p.opt.MaxRanges); ok {
+			spans, answer := validation.Resolve(asked, e.Length)
+			return x.asAnswered(e, spans), answer
+		}
+	}
+	return nil, validation.Ignore
+}
+
+// asAnswered fits the span that is asked for to a stored part whose origin announced more bytes than it sent, and gave no
+// validator with which the rest could be fetched: what the origin itself answered is the answer again, as far as it goes.
+func (x *exchange) asAnswered(e *entry, spans []validation.Span) []validation.Span {
+	m := &e.Meta
+	if e.Complete() || m.gap != "" || len(spans) != 1 {
+		return spans
+	}
+	end := heldFrom(e, m.answered.Start, m.answered.End)
+	s := &spans[0]
+	switch {
+	case end == m.answered.Start || end == m.answered.End:
+	case m.asked == x.req.Fields.Get("Range"):
+		*s = validation.Span{Start: m.answered.Start, End: end}
+	case m.answered.Start <= s.Start && s.Start < end && end < s.End && s.End <= m.answered.End:
+		s.End = end
+	}
+	return spans
+}
+
+// covers tells whether all of the spans is held.
+func covers(e *entry, spans []validation.Span) bool {
+	return !slices.ContainsFunc(spans, func(s validation.Span) bool { return !e.Body.Covers(s.Start, s.End) })
+}
+
+// A patchwork is a body made from pieces that are held, pieces that are on their way for others, and pieces that have to
+// be fetched, in the order of the representation.
+type patchwork struct {
+	e     *entry
+	parts []patch
+	tail  []byte // after the last part
+	epoch cache.Epoch
+	first *cache.FillReader // the first missing piece, opened before the head went out
+}
+
+// patch is one part: a span of the representation, and what goes before it.
+type patch struct {
+	head []byte
+	span validation.Span
+}
+
+func (w *patchwork) close() {
+	if w.first != nil {
+		w.first.Close()
+	}
+}
+
+// patched makes a patchwork the reply's body. The first piece that is missing is asked for at once, so that a failure, or
+// a representation that has changed, is still answered properly; in that case it returns false, with the reply made.
+func (x *exchange) patched(e *entry, parts []patch, tail []byte) bool {
+	if cur := x.p.variant(e.Key, e.Variant); cur != nil && sameRepresentation(cur, e) {
+		e = cur
+	}
+	w := &patchwork{e: e, parts: parts, tail: tail, epoch: x.p.store.Epoch(x.url)}
+	for _, p := range parts {
+		pos := p.span.Start
+		if held := heldFrom(e, pos, p.span.End); held > pos {
+			pos = held
+		}
+		if pos == p.span.End {
+			continue
+		}
+		r, ok := x.piece(w, pos, p.span.End)
+		if !ok {
+			return false
+		}
+		w.first = r
+		break
+	}
+	x.reply.gaps = w
+	if w.first != nil {
+		x.rec.Decision = access.Miss
+		x.reply.cacheStatus = x.cacheStatus(verdict{fwd: fwdPartial, stored: true, detail: "partial"})
+	}
+	return true
+}
+
+// heldFrom is the end of the run of held bytes that begins at pos, at most end; pos itself if none is held.
+func heldFrom(e *entry, pos, end int64) int64 {
+	gaps := e.Body.Gaps(pos, end)
+	if len(gaps) == 0 {
+		return end
+	}
+	return gaps[0].Start
+}
+
+// piece opens the bytes from pos on, which are not held: from a fetch of others that brings them, or from one of its own.
+func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool) {
+	var r *cache.FillReader
+	if x.p.flights.filling(partsOf(x.url), func(fl *flight) bool {
+		if !sameRepresentation(fl.head, w.e) || pos < fl.span.Start || pos >= fl.span.End {
+			return false
+		}
+		var ok bool
+		r, ok = fl.fill.NewReader(pos)
+		return ok
+	}) {
+		return r, true
+	}
+	gap := w.e.Body.Gaps(pos, end)[0]
+	return x.fetchGap(w, validation.Span{Start: gap.Start, End: gap.End})
+}
+
+// partsOf is the key under which the fetches of parts of a representation are found.
+func partsOf(url string) string { return "parts " + url }
+
+// fetchGap asks the origin for a span that is missing (RFC 9111 §3.4, RFC 9110 §13.1.5).
+func (x *exchange) fetchGap(w *patchwork, gap validation.Span) (*cache.FillReader, bool) {
+	fl := x.p.flights.alone(x.p.ctx)
+	stop := x.onGone(fl)
+	defer stop()
+	value := "bytes=" + strconv.FormatInt(gap.Start, 10) + "-"
+	if gap.End < w.e.Length {
+		value += strconv.FormatInt(gap.End-1, 10)
+	}
+	e := edits{drop: rangeOrCondition, add: []validation.Field{{Name: "Range", Value: value}}}
+	if w.e.Meta.gap != "" {
+		e.add = append(e.add, validation.Field{Name: "If-Range", Value: w.e.Meta.gap})
+	}
+	resp, err := x.send(fl.ctx, e)
+	if err != nil {
+		fl.cancel()
+		if !x.reply.begun {
+			x.failed(err)
+		}
+		return nil, false
+	}
+	r := x.examine(resp)
+	cr, ok := soleContentRange(r.fields)
+	head := x.part(r, cr)
+	if resp.Status != 206 || !ok || cr.Span.Start != gap.Start || cr.Span.End > gap.End || !sameRepresentation(head, w.e) {
+		x.changed(resp, fl, w)
+		return nil, false
+	}
+	fill := x.p.store.NewFill(cache.FillOptions{Start: gap.Start, Expected: cr.Span.End - gap.Start, OnAbandon: fl.cancel})
+	reader, _ := fill.NewReader(gap.Start)
+	x.p.flights.publish(partsOf(x.url), fl, cr.Span, head, fill)
+	x.p.work.Add(1)
+	go x.p.fillPart(fl, resp, fill, head, w.epoch)
+	return reader, true
+}
+
+// changed acts on an answer that does not continue the stored part: the part is dropped, and the answer, or one to
+// the client's own request where it is another part, becomes the reply.
+func (x *exchange) changed(resp *upstream.Response, fl *flight, w *patchwork) {
+	if x.reply.begun {
+		resp.Close()
+		fl.cancel()
+		return
+	}
+	v := verdict{fwd: fwdPartial, detail: "partial"}
+	if resp.Status == 206 || resp.Status == 416 {
+		resp.Close()
+		x.p.store.Delete(w.e)
+		x.refetchAs(fl, w.epoch, v, edits{drop: conditional})
+		return
+	}
+	if resp.Status == 200 {
+		x.p.store.Delete(w.e)
+	}
+	x.replaced = true
+	x.take(resp, fl, w.epoch, v)
+}
+
+// rangeOrCondition tells the fields that a request for a gap replaces.
+func rangeOrCondition(name string) bool {
+	return strings.EqualFold(name, "Range") || strings.EqualFold(name, "If-Range") || conditional(name)
+}
+
+// errChanged breaks an answer off whose representation has changed while it was sent.
+var errChanged = errors.New("proxy: the representation changed while its parts were sent")
+
+// sendGaps writes a patchwork.
+func (x *exchange) sendGaps() error {
+	w := x.reply.gaps
+	for _, p := range w.parts {
+		x.c.out = append(x.c.out, p.head...)
+		if err := x.sendSpan(w, p.span); err != nil {
+			return err
+		}
+	}
+	x.c.out = append(x.c.out, w.tail...)
+	return x.flush()
+}
+
+// sendSpan writes one span of a patchwork.
+func (x *exchange) sendSpan(w *patchwork, s validation.Span) error {
+	for pos := s.Start; pos < s.End; {
+		if cur := x.p.variant(w.e.Key, w.e.Variant); cur != nil && cur != w.e && sameRepresentation(cur, w.e) {
+			w.e = cur
+		}
+		if held := heldFrom(w.e, pos, s.End); held > pos {
+			for _, b := range w.e.Body.AppendBuffers(nil, pos, held) {
+				if err := x.sendPart(b, byLength); err != nil {
+					return err
+				}
+			}
+			pos = held
+			continue
+		}
+		r := w.first
+		if w.first = nil; r == nil {
+			var ok bool
+			if r, ok = x.piece(w, pos, s.End); !ok {
+				return errChanged
+			}
+		}
+		n, err := x.sendFrom(r, s.End-pos)
+		if pos += n; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendFrom writes at most n bytes of what a reader brings, and closes it.
+func (x *exchange) sendFrom(r *cache.FillReader, n int64) (sent int64, err error) {
+	defer r.Close()
+	defer x.watchBody(r.Cancel)()
+	for sent < n {
+		b, err := r.Next()
+		if err == io.EOF && sent > 0 {
+			return sent, nil
+		}
+		if err != nil {
+			if err == io.EOF {
+				err = errChanged
+			}
+			x.flush()
+			return sent, err
+		}
+		b = b[:min(int64(len(b)), n-sent)]
+		if err := x.sendPart(b, byLength); err != nil {
+			return sent, err
+		}
+		sent += int64(len(b))
+	}
+	return sent, nil
 }

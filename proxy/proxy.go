@@ -43,6 +43,7 @@ type Proxy struct {
 	stats   counters
 
 	outBufs, copyBufs sync.Pool
+	lanes             sync.Pool // exchanges for hits
 
 	ctx    context.Context // ends with the proxy; background revalidation hangs on it
 	cancel context.CancelFunc
@@ -76,6 +77,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.flights.init()
+	p.lanes.New = func() any { return new(exchange) }
 	p.outBufs.New = func() any { b := make([]byte, 0, 8<<10); return &b }
 	p.copyBufs.New = func() any { b := make([]byte, 64<<10); return &b }
 	p.guarded = upstream.New(p.upstreamOptions(p.reach))

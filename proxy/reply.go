@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"io"
-	"net"
 	"strconv"
 	"time"
 
@@ -21,7 +20,7 @@ type reply struct {
 	hasLength   bool   // lines hold a Content-Length
 	length      int64  // bytes of the body; -1 if only its end will tell
 	age         int64  // seconds, -1: no Age field is added
-	cacheStatus string // the value of Jay's Cache-Status; empty: none
+	cacheStatus []byte // the value of Jay's Cache-Status; empty: none
 	close       bool   // the connection ends after this answer
 
 	// The body is one of these; none of them means that there is none.
@@ -29,6 +28,7 @@ type reply struct {
 	stored   [][]byte           // pieces held by the cache
 	fill     *cache.FillReader  // on its way into the cache
 	skip     int64              // bytes of fill that come before the body
+	gaps     *patchwork         // held and fetched pieces in turn
 	origin   *upstream.Response // passed through
 	flight   *flight            // the fetch that fill or origin belongs to; it may be nil
 	begun    bool               // the head went out
@@ -52,6 +52,9 @@ func (r *reply) Read([]byte) (int, error) { return 0, io.EOF }
 func (r *reply) release() {
 	if r.fill != nil {
 		r.fill.Close()
+	}
+	if r.gaps != nil {
+		r.gaps.close()
 	}
 	if r.origin != nil {
 		r.origin.Close()
@@ -97,12 +100,12 @@ func (x *exchange) appendHead(dst []byte, f framing) []byte {
 }
 
 // appendVerdict adds what the cache has to say: Age (RFC 9111 §5.1) and Cache-Status (RFC 9211).
-func appendVerdict(dst []byte, age int64, status string) []byte {
+func appendVerdict(dst []byte, age int64, status []byte) []byte {
 	if age >= 0 {
 		dst = appendNumber(dst, "Age: ", age)
 	}
-	if status != "" {
-		dst = wire.AppendField(dst, "Cache-Status", status)
+	if len(status) > 0 {
+		dst = append(append(append(dst, "Cache-Status: "...), status...), "\r\n"...)
 	}
 	return dst
 }
@@ -130,7 +133,10 @@ func (x *exchange) appendConnection(dst []byte) []byte {
 // answer writes the decided reply. It returns false when the connection cannot be used any more.
 func (x *exchange) answer() bool {
 	r := &x.reply
-	if !x.c.persistent || x.c.p.closing.Load() {
+	if r.failed != nil {
+		return false
+	}
+	if !x.c.persistent || x.c.p.closing.Load() || x.hasBody && !x.bodyDone.Load() {
 		r.close = true
 	}
 	f := x.frame()
@@ -153,6 +159,8 @@ func (x *exchange) sendBody(f framing) error {
 		return x.sendPieces(r.stored)
 	case r.fill != nil:
 		return x.sendFill(f)
+	case r.gaps != nil:
+		return x.sendGaps()
 	case r.origin != nil:
 		return x.sendOrigin(f)
 	}
@@ -183,33 +191,35 @@ func (x *exchange) sendPieces(pieces [][]byte) error {
 		x.reply.written = int64(len(pieces[0]))
 		return x.flush()
 	}
-	vec := net.Buffers{x.c.out}
+	x.vector = append(x.vector[:0], x.c.out)
 	pending := len(x.c.out)
 	for _, p := range pieces {
 		for len(p) > 0 {
 			n := min(len(p), writeAtMost)
-			vec, pending = append(vec, p[:n]), pending+n
-			x.reply.written += int64(n)
+			x.vector, pending = append(x.vector, p[:n]), pending+n
 			p = p[n:]
 			if pending >= writeAtMost {
-				if err := x.writeVector(vec); err != nil {
+				if err := x.writeVector(); err != nil {
 					return err
 				}
-				vec, pending = vec[:0], 0
+				pending = 0
 			}
 		}
 	}
-	return x.writeVector(vec)
+	return x.writeVector()
 }
 
-// writeVector writes pieces in one system call where the connection can.
-func (x *exchange) writeVector(v net.Buffers) error {
-	x.c.out = x.c.out[:0]
-	if len(v) == 0 {
+// writeVector writes the vector in one system call where the connection can. What is not the out buffer is body.
+func (x *exchange) writeVector() error {
+	head := int64(len(x.c.out))
+	defer func() { x.c.out, x.vector = x.c.out[:0], x.vector[:0] }()
+	if len(x.vector) == 0 {
 		return nil
 	}
 	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
-	_, err := v.WriteTo(x.c.nc)
+	x.sending = x.vector
+	n, err := x.sending.WriteTo(x.c.nc)
+	x.reply.written += max(n-head, 0)
 	return err
 }
 
@@ -244,7 +254,7 @@ func (x *exchange) watchBody(end func()) (stop func()) {
 	}
 	unhook := context.AfterFunc(x.ctx, end)
 	unwatch := func() {}
-	if !x.hasBody || x.body.Whole() {
+	if !x.hasBody || x.bodyDone.Load() {
 		unwatch = x.c.watch(x.gone)
 	}
 	return func() {
@@ -255,23 +265,24 @@ func (x *exchange) watchBody(end func()) (stop func()) {
 
 // sendPart writes a piece of a body of unknown end in the framing chosen.
 func (x *exchange) sendPart(b []byte, f framing) error {
-	x.reply.written += int64(len(b))
 	if f == byChunks {
 		x.c.out = wire.AppendChunkHeader(x.c.out, len(b))
 	}
-	if len(b) <= copyBelow {
-		x.c.out = append(x.c.out, b...)
+	written := x.reply.written + int64(len(b))
+	defer func() { x.reply.written = written }()
+	if len(b) > copyBelow {
+		x.vector = append(x.vector[:0], x.c.out, b)
 		if f == byChunks {
-			x.c.out = append(x.c.out, "\r\n"...)
+			x.vector = append(x.vector, crlf)
 		}
-		x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
-		return x.flush()
+		return x.writeVector()
 	}
-	vec := net.Buffers{x.c.out, b}
+	x.c.out = append(x.c.out, b...)
 	if f == byChunks {
-		vec = append(vec, crlf)
+		x.c.out = append(x.c.out, "\r\n"...)
 	}
-	return x.writeVector(vec)
+	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	return x.flush()
 }
 
 // crlf ends a chunk.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"github.com/jayproxy/jay/cache/vary"
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/upstream"
@@ -68,19 +69,69 @@ func (x *exchange) fromCache() {
 }
 
 // selectStored is the stored response that the request selects (RFC 9111 §4.1), the most recent where several do; nil
-// with the reason why there is none.
+// with the reason why there is none. A whole one is better than a part, and a part must be of use.
 func (x *exchange) selectStored() (*entry, string) {
 	variants := x.p.store.Variants(x.url)
+	var part *entry
 	for _, e := range variants {
-		if e.Complete() && x.matches(e) && x.reachable(&e.Meta) {
+		if !x.matches(e) || !x.reachable(&e.Meta) {
+			continue
+		}
+		if e.Complete() {
 			x.p.store.Use(e)
 			return e, ""
 		}
+		if part == nil {
+			part = e
+		}
+	}
+	if part != nil {
+		if x.usesPart(part) {
+			x.p.store.Use(part)
+			return part, ""
+		}
+		return nil, fwdPartial
+	}
+	if e := x.preferred(variants); e != nil {
+		return e, ""
 	}
 	if len(variants) > 0 {
 		return nil, fwdVaryMiss
 	}
 	return nil, fwdURIMiss
+}
+
+// preferred is a stored variant that was selected by other field values and yet is for certain what the client likes best
+// (RFC 9111 §4.1, RFC 9110 §12.5).
+func (x *exchange) preferred(variants []*entry) *entry {
+	for _, e := range variants {
+		m := &e.Meta
+		if e.Complete() && len(m.names) > 0 && x.reachable(m) && x.prefers(e) {
+			x.p.store.Use(e)
+			return e
+		}
+	}
+	return nil
+}
+
+func (x *exchange) prefers(e *entry) bool {
+	key, ok := x.variant(e.Meta.names)
+	return ok && vary.Prefers(e.Variant, key, e.Meta.header())
+}
+
+// usesPart tells whether a stored part answers the request, alone or with what can be fetched to go with it.
+func (x *exchange) usesPart(e *entry) bool {
+	if x.req.Method == "HEAD" {
+		return true
+	}
+	spans, answer := x.wants(e, validation.Of(e.Meta.header(), e.Meta.fresh.Received), time.Now())
+	switch {
+	case answer == validation.Ignore:
+		return !x.asks.OnlyIfCached
+	case answer == validation.Unsatisfiable, covers(e, spans):
+		return true
+	}
+	return e.Meta.gap != "" && !x.asks.OnlyIfCached
 }
 
 // onlyCache answers a request that wanted nothing but the cache (RFC 9111 §5.2.1.7).
@@ -94,6 +145,10 @@ func (x *exchange) onlyCache(detail string) {
 func (x *exchange) missing(fwd string) {
 	if x.asks.OnlyIfCached {
 		x.onlyCache("only-if-cached")
+		return
+	}
+	if r, ok := x.oneRange(); ok {
+		x.missingPart(r, fwd)
 		return
 	}
 	if !x.sharable() {
@@ -121,9 +176,57 @@ func (x *exchange) sharable() bool {
 		!f.Has("If-None-Match") && !f.Has("If-Modified-Since")
 }
 
+// oneRange is the range that the request asks for, if it is one, and if nothing else about the request is particular.
+func (x *exchange) oneRange() (validation.ByteRange, bool) {
+	f := &x.req.Fields
+	if x.req.Method != "GET" || !x.asks.Range || x.asks.NoStore || x.asks.NoCache || x.asks.Authorization ||
+		f.Has("If-None-Match") || f.Has("If-Modified-Since") || f.Has("If-Range") {
+		return validation.ByteRange{}, false
+	}
+	list, ok := validation.Ranges(x.fields, x.p.opt.MaxRanges)
+	if !ok || len(list) != 1 || list[0].First < 0 {
+		return validation.ByteRange{}, false
+	}
+	return list[0], true
+}
+
+// missingPart fetches a range, unless a request under way brings bytes of it: then it waits for that, and fetches what is
+// left over.
+func (x *exchange) missingPart(r validation.ByteRange, fwd string) {
+	fl, leads := x.p.flights.joinPart(x.p.ctx, partsOf(x.url), r)
+	if !leads && x.awaitPart(fl) {
+		return
+	}
+	if !leads {
+		fl = x.p.flights.alone(x.p.ctx)
+	}
+	x.fetch(fl, verdict{fwd: fwd, detail: "miss"})
+}
+
+// awaitPart answers from a part that another request fetches. It returns false when this request has to go on by itself.
+func (x *exchange) awaitPart(fl *flight) bool {
+	return x.awaitThen(fl, func() bool {
+		e, now := fl.head, time.Now()
+		if !x.matches(e) || !x.reachable(&e.Meta) || e.Meta.gap == "" || e.Meta.fresh.Status != 200 {
+			return false
+		}
+		d := freshness.Decide(x.asks, &e.Meta.fresh, now)
+		if d.Verdict != freshness.Reuse {
+			return false
+		}
+		x.serve(e, now, access.Collapsed, verdict{fwd: fwdPartial, collapsed: true, detail: d.Reason.String()}.withTTL(d.TTL()))
+		return true
+	})
+}
+
 // await waits for another request's fetch of the same, and answers from it where that is allowed. It returns false when
 // this request has to go on by itself.
 func (x *exchange) await(fl *flight) bool {
+	return x.awaitThen(fl, func() bool { return x.share(fl) })
+}
+
+// awaitThen waits for a fetch and then has the answer made from its head, if there is one.
+func (x *exchange) awaitThen(fl *flight, then func() bool) bool {
 	defer fl.leave()
 	stop := x.c.watch(x.gone)
 	defer stop()
@@ -134,10 +237,10 @@ func (x *exchange) await(fl *flight) bool {
 	case <-limit.C:
 		return false
 	case <-x.ctx.Done():
-		x.reply.failed, x.reply.close, x.reply.begun = x.ctx.Err(), true, true
+		x.left()
 		return true
 	}
-	return fl.head != nil && x.share(fl)
+	return fl.head != nil && then()
 }
 
 // share answers from a response that is still coming in for another request, under the rules for stored ones.
@@ -185,11 +288,14 @@ func (x *exchange) fetch(fl *flight, v verdict) {
 // failed answers a request whose origin could not be asked.
 func (x *exchange) failed(err error) {
 	if x.ctx.Err() != nil {
-		x.reply.failed, x.reply.close, x.reply.begun = x.ctx.Err(), true, true
+		x.left()
 		return
 	}
 	x.refuse(faultOf(err))
 }
+
+// left ends an exchange whose client has gone.
+func (x *exchange) left() { x.reply.failed, x.reply.close = x.ctx.Err(), true }
 
 // validate asks the origin whether a stored response is still good (RFC 9111 §4.3).
 func (x *exchange) validate(e *entry, d freshness.Decision) {
@@ -296,4 +402,5 @@ func (x *exchange) invalidate(resp *upstream.Response) {
 func (p *Proxy) drop(key string) {
 	p.store.Invalidate(key)
 	p.flights.forget(key)
+	p.flights.forget(partsOf(key))
 }

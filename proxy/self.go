@@ -13,6 +13,10 @@ import (
 func (x *exchange) self() {
 	x.rec.Decision, x.rec.Reason = access.Local, "self"
 	x.reply = reply{status: 200, reason: "OK", age: -1, close: x.reply.close}
+	if x.req.Method == "OPTIONS" && x.req.Target == "*" {
+		x.reply.lines = "Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n"
+		return
+	}
 	path, _, _ := strings.Cut(x.req.Target, "?")
 	if x.req.Method != "GET" && x.req.Method != "HEAD" || path != "/" {
 		x.refuse(fault{status: 400, kind: "http_request_error", text: "this is a proxy; the request must name an absolute URL, such as http://example.com" + "/"})

@@ -14,7 +14,7 @@ import (
 )
 
 // begin makes the head of a stored response the reply; the body is still to be said. age is in seconds, -1 for none.
-func (x *exchange) begin(e *entry, age int64, cacheStatus string) {
+func (x *exchange) begin(e *entry, age int64, cacheStatus []byte) {
 	m := &e.Meta
 	x.reply = reply{
 		status: m.fresh.Status, reason: m.reason, lines: m.lines, length: e.Length,
@@ -33,7 +33,7 @@ func (x *exchange) serve(e *entry, now time.Time, decision access.Decision, v ve
 	x.begin(e, age, x.cacheStatus(v))
 	f := &x.req.Fields
 	if !f.Has("If-None-Match") && !f.Has("If-Modified-Since") && !x.asks.Range {
-		x.reply.stored = e.Body.AppendBuffers(nil, 0, e.Length)
+		x.whole(e)
 		return
 	}
 	header := e.Meta.header()
@@ -46,11 +46,27 @@ func (x *exchange) serve(e *entry, now time.Time, decision access.Decision, v ve
 		x.refuse(fault{status: 412, kind: "http_request_error", text: "the stored response does not meet the request's conditions"})
 		return
 	}
-	if x.asks.Range && x.req.Method == "GET" && e.Meta.fresh.Status == 200 && validation.IfRange(x.fields, has, now) {
-		x.serveRanges(e, header)
+	spans, answer := x.wants(e, has, now)
+	switch {
+	case answer == validation.Ignore:
+		x.whole(e)
+	case answer == validation.Unsatisfiable:
+		x.unsatisfiable(e)
+	default:
+		x.serveRanges(e, header, spans)
+	}
+}
+
+// whole makes the whole representation the body.
+func (x *exchange) whole(e *entry) {
+	if x.req.Method == "HEAD" {
 		return
 	}
-	x.reply.stored = e.Body.AppendBuffers(nil, 0, e.Length)
+	if e.Complete() {
+		x.reply.stored = e.Body.AppendBuffers(nil, 0, e.Length)
+		return
+	}
+	x.patched(e, []patch{{span: validation.Span{End: e.Length}}}, nil)
 }
 
 // notModifiedReply answers 304 with the fields that a 304 carries (RFC 9110 §15.4.5).
@@ -69,24 +85,28 @@ func without(lines string, drop func(name string) bool) string {
 	return string(f.Append(make([]byte, 0, len(lines)), drop))
 }
 
-// serveRanges answers with the parts of a complete stored response that were asked for (RFC 9110 §14).
-func (x *exchange) serveRanges(e *entry, header http.Header) {
-	asked, ok := validation.Ranges(x.fields, x.p.opt.MaxRanges)
-	if !ok {
-		x.reply.stored = e.Body.AppendBuffers(nil, 0, e.Length)
+// serveRanges answers with the parts of a stored response that were asked for (RFC 9110 §14). What is missing of them is
+// fetched.
+func (x *exchange) serveRanges(e *entry, header http.Header, spans []validation.Span) {
+	parts, tail := []patch{{span: spans[0]}}, []byte(nil)
+	if len(spans) == 1 {
+		x.onePart(spans[0], e)
+	} else {
+		parts, tail = x.manyParts(spans, e, header)
+	}
+	if !covers(e, spans) {
+		x.patched(e, parts, tail)
 		return
 	}
-	spans, answer := validation.Resolve(asked, e.Length)
-	switch {
-	case answer == validation.Unsatisfiable:
-		x.unsatisfiable(e)
-	case answer == validation.Ignore:
-		x.reply.stored = e.Body.AppendBuffers(nil, 0, e.Length)
-	case len(spans) == 1:
-		x.onePart(spans[0], e)
-		x.reply.stored = e.Body.AppendBuffers(nil, spans[0].Start, spans[0].End)
-	default:
-		x.manyParts(spans, e, header)
+	x.reply.stored = [][]byte{}
+	for _, p := range parts {
+		if p.head != nil {
+			x.reply.stored = append(x.reply.stored, p.head)
+		}
+		x.reply.stored = e.Body.AppendBuffers(x.reply.stored, p.span.Start, p.span.End)
+	}
+	if tail != nil {
+		x.reply.stored = append(x.reply.stored, tail)
 	}
 }
 
@@ -110,8 +130,8 @@ func (x *exchange) unsatisfiable(e *entry) {
 	}) + "Content-Range: bytes */" + strconv.FormatInt(e.Length, 10) + "\r\n"
 }
 
-// manyParts answers with a multipart/byteranges body (RFC 9110 §14.6).
-func (x *exchange) manyParts(spans []validation.Span, e *entry, header http.Header) {
+// manyParts makes the reply's head that of a 206 with a multipart/byteranges body (RFC 9110 §14.6), and returns the parts.
+func (x *exchange) manyParts(spans []validation.Span, e *entry, header http.Header) ([]patch, []byte) {
 	m := validation.Multipart{
 		Boundary: "jay" + randomName() + randomName(), ContentType: header.Get("Content-Type"), Length: e.Length, Spans: spans,
 	}
@@ -119,12 +139,11 @@ func (x *exchange) manyParts(spans []validation.Span, e *entry, header http.Head
 	r.status, r.reason, r.length = 206, http.StatusText(206), m.Size()
 	r.lines = without(r.lines, func(name string) bool { return contentRange(name) || strings.EqualFold(name, "Content-Type") }) +
 		"Content-Type: " + m.FieldValue() + "\r\n"
-	r.stored = [][]byte{}
+	parts := make([]patch, len(spans))
 	for i, s := range spans {
-		r.stored = append(r.stored, m.AppendHead(nil, i))
-		r.stored = e.Body.AppendBuffers(r.stored, s.Start, s.End)
+		parts[i] = patch{head: m.AppendHead(nil, i), span: s}
 	}
-	r.stored = append(r.stored, m.AppendEnd(nil))
+	return parts, m.AppendEnd(nil)
 }
 
 // validating are the stored responses whose validators go with a request, the selected one first (RFC 9111 §4.3.1).
@@ -191,6 +210,7 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	before := &e.Meta.fresh
 	next.Meta.fresh = freshness.ParseResponse(&x.p.opt.Freshness, before.Status, header, r.RequestTime, r.ResponseTime)
 	next.Meta.fresh.Authorized, next.Meta.fresh.SelfLocated = before.Authorized, before.SelfLocated
+	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.withholds = withholds(&next.Meta)
 	next.Extra = next.Meta.size()
 	x.p.store.Swap(e, &next)

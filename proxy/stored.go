@@ -22,9 +22,15 @@ type stored struct {
 	// names are the request fields that Vary nominates, values what they were in the request that was answered (RFC 9111
 	// §4.1): a request that has the very same needs no comparison by meaning.
 	names, values []string
+	// gap is the If-Range value that lets parts be combined: a strong validator; empty if there is none.
+	gap string
+	// asked and answered are the Range field and the Content-Range of a stored 206.
+	asked    string
+	answered validation.Span
 	// withholds tells that some of the lines may not be reused without validation (no-cache="…", RFC 9111 §5.2.2.4).
-	withholds bool
-	addr      netip.AddrPort // where it came from
+	withholds  bool
+	addr       netip.AddrPort // where it came from
+	restricted bool           // only clients on this machine may have it: it came from where others cannot reach
 }
 
 // entry is a stored response.
@@ -84,6 +90,9 @@ func (x *exchange) storable(v *received) (bool, string) {
 			return false, "nominated-field"
 		}
 	}
+	if _, comparable := x.variant(v.names); !comparable {
+		return false, "vary-unclear"
+	}
 	ok, reason := freshness.Storable(x.req.Method, x.asks, &v.fresh)
 	if ok && x.req.Method != "GET" && !v.fresh.SelfLocated {
 		return false, "method"
@@ -91,15 +100,25 @@ func (x *exchange) storable(v *received) (bool, string) {
 	return ok, reason.String()
 }
 
+// newEntry is the stored form of a response, without its body.
+func (x *exchange) newEntry(v *received, length int64) *entry {
+	variant, _ := x.variant(v.names)
+	e := &entry{Key: x.url, Variant: variant, Meta: x.meta(v), Length: length}
+	e.Extra = e.Meta.size()
+	return e
+}
+
 // meta is what is kept about a response that is going to be stored.
 func (x *exchange) meta(v *received) stored {
-	m := stored{fresh: v.fresh, reason: v.Reason, addr: v.Addr}
+	m := stored{
+		fresh: v.fresh, reason: v.Reason, addr: v.Addr, restricted: v.Addr.IsValid() && x.p.reach(v.Addr) != nil}
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return strings.EqualFold(name, "Age") || strings.EqualFold(name, "Content-Length")
 	}))
 	for _, name := range v.names {
 		m.names, m.values = append(m.names, name), append(m.values, strings.Clone(fieldValue(x, name)))
 	}
+	m.gap, _ = validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
 	m.withholds = withholds(&m)
 	return m
 }
@@ -128,18 +147,23 @@ func (m *stored) size() int64 {
 }
 
 // variant is the secondary key of a response to this request (RFC 9111 §4.1).
-func (x *exchange) variant(names []string) string {
+// ok is false if the request's fields cannot be compared.
+func (x *exchange) variant(names []string) (key string, ok bool) {
 	if len(names) == 0 {
-		return ""
+		return "", true
 	}
-	key, _ := vary.AppendKey(nil, names, x)
-	return string(key)
+	b, ok := vary.AppendKey(nil, names, x)
+	return string(b), ok
 }
 
 // matches tells whether a stored response was made for a request like this one (RFC 9111 §4.1).
 func (x *exchange) matches(e *entry) bool {
 	m := &e.Meta
-	return selectedBy(x, m) || len(m.names) > 0 && x.variant(m.names) == e.Variant
+	if selectedBy(x, m) {
+		return true
+	}
+	key, ok := x.variant(m.names)
+	return ok && key == e.Variant
 }
 
 // selectedBy tells whether the selecting fields of a request are byte for byte those of the request that was answered.
@@ -193,5 +217,5 @@ func (m *stored) header() http.Header {
 // reachable tells whether the client may see a response that came from the stored response's origin: a client on another
 // machine gets nothing from the cache that it could not have fetched.
 func (x *exchange) reachable(m *stored) bool {
-	return x.c.local || !m.addr.IsValid() || x.p.reach(m.addr) == nil
+	return x.c.local || !m.restricted
 }

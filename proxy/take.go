@@ -95,8 +95,7 @@ const inlineBelow = 64 << 10
 
 // keep stores a response while the client, and those who wait, get it.
 func (x *exchange) keep(r *received, length int64, fl *flight, epoch cache.Epoch, v verdict) {
-	e := &entry{Key: x.url, Variant: x.variant(r.names), Meta: x.meta(r), Length: length}
-	e.Extra = e.Meta.size()
+	e := x.newEntry(r, length)
 	v = v.withTTL(r.fresh.Lifetime - r.fresh.Age(time.Now()))
 	var first []byte
 	if length >= 0 && length <= inlineBelow {
@@ -109,7 +108,7 @@ func (x *exchange) keep(r *received, length int64, fl *flight, epoch cache.Epoch
 	v.stored = true
 	fill := x.p.store.NewFill(cache.FillOptions{Expected: length, OnAbandon: fl.cancel})
 	reader, _ := fill.NewReader(0)
-	fl.land(e, fill)
+	x.p.flights.publish(x.url, fl, validation.Span{}, e, fill)
 	x.p.work.Add(1)
 	go x.p.fillFrom(fl, r.Response, fill, first, e, epoch)
 	x.begin(e, -1, x.cacheStatus(v))
@@ -166,8 +165,7 @@ func (x *exchange) postStored(resp *upstream.Response, epoch cache.Epoch, v *ver
 		x.refuse(faultOf(err))
 		return true
 	}
-	e := &entry{Key: x.url, Variant: x.variant(r.names), Meta: x.meta(r), Length: length}
-	e.Extra = e.Meta.size()
+	e := x.newEntry(r, length)
 	x.keepWhole(r, e, body, x.p.flights.alone(x.ctx), epoch, *v)
 	return true
 }
@@ -277,7 +275,12 @@ func (x *exchange) notModified(resp *upstream.Response, fl *flight, epoch cache.
 
 // refetch asks again without any condition, since the 304 fits nothing that is stored.
 func (x *exchange) refetch(fl *flight, epoch cache.Epoch, v verdict) {
-	resp, err := x.send(fl.ctx, edits{drop: conditional})
+	x.refetchAs(fl, epoch, v, edits{drop: conditional})
+}
+
+// refetchAs is refetch with the edits given.
+func (x *exchange) refetchAs(fl *flight, epoch cache.Epoch, v verdict, e edits) {
+	resp, err := x.send(fl.ctx, e)
 	if err != nil {
 		fl.land(nil, nil)
 		fl.cancel()
