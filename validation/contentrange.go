@@ -28,8 +28,8 @@ func ParseContentRange(value string) (c ContentRange, ok bool) {
 			return ContentRange{}, false
 		}
 	}
-	if span == "*" {
-		return c, c.Length >= 0
+	if span == "*" && c.Length >= 0 {
+		return c, true
 	}
 	first, last, found := strings.Cut(span, "-")
 	start, ok := parseLength(first)

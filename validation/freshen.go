@@ -170,8 +170,8 @@ func HeadMatches(stored, head http.Header, length int64) bool {
 	if !ok {
 		return len(head["Content-Length"]) == 0
 	}
-	n, err := strconv.ParseInt(value, 10, 64)
-	return err == nil && n == length
+	n, err := strconv.ParseUint(value, 10, 63)
+	return err == nil && int64(n) == length
 }
 
 // Combinable reports whether a new partial response may be combined with a stored one (RFC 9111 §3.4, RFC 9110 §15.3.7.3): they
