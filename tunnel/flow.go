@@ -9,7 +9,7 @@ import (
 
 // Sizes of the buffers of a flow.
 const (
-	bufferSize = 64 << 10 // taken from the pool while bytes are moving
+	bufferSize = 32 << 10 // taken from the pool while bytes are moving
 	restSize   = 2 << 10  // held while waiting for what is no kernel socket
 	bulkSize   = 16 << 10 // a read of so many bytes makes the next one a splice
 )

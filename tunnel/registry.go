@@ -3,7 +3,9 @@ package tunnel
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -105,7 +107,25 @@ func (g *Registry) Count() int {
 // goroutines and both descriptors of every tunnel are gone, as are the pipes
 // they shared. The error is nil or says how many were cut, and wraps ctx's.
 func (g *Registry) Shutdown(ctx context.Context) error {
+	empty := g.refuse()
+	defer g.pipes.close()
+	cut := 0
+	select {
+	case <-empty:
+	case <-ctx.Done():
+		cut = g.cut()
+		<-empty
+	}
+	if cut == 0 {
+		return nil
+	}
+	return fmt.Errorf("tunnel: %d still open were cut: %w", cut, ctx.Err())
+}
+
+// refuse lets no new tunnel in and returns what is closed when none is left.
+func (g *Registry) refuse() <-chan struct{} {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.shut = true
 	if g.empty == nil {
 		g.empty = make(chan struct{})
@@ -113,39 +133,20 @@ func (g *Registry) Shutdown(ctx context.Context) error {
 			close(g.empty)
 		}
 	}
-	g.mu.Unlock()
-	defer g.pipes.close()
-	select {
-	case <-g.empty:
-		return nil
-	default:
-	}
-	select {
-	case <-g.empty:
-		return nil
-	case <-ctx.Done():
-	}
-	cut := g.cut()
-	<-g.empty
-	if cut == 0 {
-		return nil
-	}
-	return fmt.Errorf("tunnel: %d still open were cut: %w", cut, ctx.Err())
+	return g.empty
 }
 
-// cut ends all live tunnels and returns how many there were. The lock is not
-// held while they are closed: closing TLS may take a while, and does so at once
-// for all.
+// cut ends all live tunnels and returns how many there were. All are closed at
+// once, since closing a TLS connection may take seconds.
 func (g *Registry) cut() int {
 	g.mu.Lock()
-	left := make([]*relay, 0, len(g.live))
-	for r := range g.live {
-		left = append(left, r)
-	}
+	left := slices.Collect(maps.Keys(g.live))
 	g.mu.Unlock()
+	var closing sync.WaitGroup
 	for _, r := range left {
-		go r.end(CauseShutdown)
+		closing.Go(func() { r.end(CauseShutdown) })
 	}
+	closing.Wait()
 	return len(left)
 }
 
@@ -166,7 +167,7 @@ func (g *Registry) remove(r *relay) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.live, r)
-	if g.shut && g.empty != nil && len(g.live) == 0 {
+	if g.shut && len(g.live) == 0 {
 		close(g.empty)
 	}
 }

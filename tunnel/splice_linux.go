@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,11 +106,10 @@ func (pp *pipePool) put(p *pipe) {
 func (pp *pipePool) trim() {
 	pp.mu.Lock()
 	defer pp.mu.Unlock()
-	for ; pp.low > 0; pp.low-- {
-		last := len(pp.free) - 1
-		pp.drop(pp.free[last])
-		pp.free = pp.free[:last]
+	for _, p := range pp.free[:pp.low] { // the last ones are those in use
+		pp.drop(p)
 	}
+	pp.free = slices.Delete(pp.free, 0, pp.low)
 	pp.low = len(pp.free)
 	pp.timer = nil
 	if pp.low > 0 {
