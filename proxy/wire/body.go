@@ -60,7 +60,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.take(p)
 	b.started = b.started || n > 0
-	if err == io.EOF {
+	if err == io.EOF && !endedBelow(b.r.conn) {
 		b.mode = bodyDone
 		return n, io.EOF
 	}

@@ -164,7 +164,8 @@ func (f *Fields) HasToken(name, token string) bool {
 	for i := f.index(name, 0); i >= 0; i = f.index(name, i+1) {
 		for rest, member := f.value(i), ""; rest != ""; {
 			member, rest, _ = strings.Cut(rest, ",")
-			if equalFold(trimOWS(member), token) {
+			member = trimOWS(member)
+			if member != "" && equalFold(member, token) {
 				return true
 			}
 		}
