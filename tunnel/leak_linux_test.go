@@ -1,7 +1,6 @@
 package tunnel_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"os"
@@ -36,20 +35,6 @@ func settles(tb testing.TB, what string, want int, count func() int) {
 	}
 }
 
-// exchange sends n bytes each way and waits for them.
-func exchange(tb testing.TB, client, origin net.Conn, n int64) {
-	tb.Helper()
-	p := make([]byte, n)
-	go client.Write(p)
-	if _, err := io.CopyN(io.Discard, origin, n); err != nil {
-		tb.Error(err)
-	}
-	go origin.Write(p)
-	if _, err := io.CopyN(io.Discard, client, n); err != nil {
-		tb.Error(err)
-	}
-}
-
 // Security row D7: whoever closes, and however, nothing is left of 1,000 tunnels.
 func TestJoin_LeavesNothing_D7(t *testing.T) {
 	endings := []func(client, origin net.Conn){
@@ -79,14 +64,6 @@ func TestJoin_LeavesNothing_D7(t *testing.T) {
 	}
 	settles(t, "descriptors", fds, func() int { return descriptors(t) })
 	settles(t, "goroutines", routines, runtime.NumGoroutine)
-}
-
-func exchangeOne(tb testing.TB, g *tunnel.Registry) {
-	client, origin, res := start(tb, g, "tcp", tunnel.Early{}, tunnel.Options{})
-	exchange(tb, client, origin, 64)
-	client.Close()
-	origin.Close()
-	<-res
 }
 
 // Security row D8: an idle tunnel holds its two connections and no pipe, also
@@ -144,17 +121,6 @@ func TestShutdown_LeavesNothing(t *testing.T) {
 	settles(t, "descriptors", fds, func() int { return descriptors(t) })
 }
 
-// cut shuts down without a grace time.
-func cut(tb testing.TB, g *tunnel.Registry) {
-	tb.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	live := g.Count()
-	if err := g.Shutdown(ctx); (err != nil) != (live > 0) {
-		tb.Errorf("Shutdown with %d live tunnels: %v", live, err)
-	}
-}
-
 // Figure R7 allows 40 KB for an idle tunnel.
 func TestIdle_Memory_R7(t *testing.T) {
 	const tunnels, limit = 500, 16 << 10
@@ -163,36 +129,4 @@ func TestIdle_Memory_R7(t *testing.T) {
 	} else {
 		t.Logf("an idle tunnel takes %d bytes, the goroutine of its caller included", n)
 	}
-}
-
-// idleMemory returns the bytes of heap and stacks that an idle tunnel takes, less
-// those of the far ends, which belong to the test.
-func idleMemory(tb testing.TB, tunnels int) int {
-	tb.Helper()
-	var g tunnel.Registry
-	exchangeOne(tb, &g)
-	ends := make([][4]net.Conn, tunnels)
-	before := inUse()
-	for i := range ends {
-		ends[i][0], ends[i][1] = pair(tb, "tcp")
-		ends[i][2], ends[i][3] = pair(tb, "tcp")
-	}
-	connections := inUse() - before
-	for _, e := range ends {
-		join(&g, e[1], e[3], tunnel.Early{}, tunnel.Options{})
-	}
-	for _, e := range ends {
-		exchange(tb, e[0], e[2], 64<<10)
-	}
-	all := inUse() - before
-	cut(tb, &g)
-	return int(all-connections/2) / tunnels
-}
-
-func inUse() uint64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc + m.StackInuse
 }
