@@ -38,32 +38,30 @@ func Selects(update Validators, stored []Validators) []int {
 // Unstored reports whether a field, in any case, is never stored by a proxy's cache (RFC 9111 §3.1): it belongs to one
 // connection, or to one proxy. Fields that Connection names are for the caller to see to.
 func Unstored(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
-	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Transfer-Encoding", "Upgrade", "Trailer",
-		"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization":
-		return true
-	}
-	return false
+	return containsName(neverStored[:], name)
+}
+
+var neverStored = [...]string{
+	"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade", "Trailer",
+	"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization",
 }
 
 // notUpdated reports whether a field of a newer response leaves the stored one alone (RFC 9111 §3.2). Beyond what is never stored
 // and Content-Length these are the fields that tell how the stored bytes are to be read: an origin that describes another
 // representation in its 304 would make them unreadable.
 func notUpdated(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
-	case "Content-Length", "Content-Encoding", "Content-Range":
-		return true
-	}
-	return Unstored(name)
+	return containsName(describingBytes[:], name) || Unstored(name)
 }
 
-// connectionOptions returns the lower-case field names that Connection lists.
+var describingBytes = [...]string{"Content-Length", "Content-Encoding", "Content-Range"}
+
+// connectionOptions returns the field names that Connection lists.
 func connectionOptions(lines []string) []string {
 	var names []string
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = trimOWS(name); name != "" {
-				names = append(names, strings.ToLower(name))
+				names = append(names, name)
 			}
 		}
 	}
@@ -83,7 +81,7 @@ func Freshen(stored, update http.Header) http.Header {
 	delete(out, "Age")
 	options := connectionOptions(update["Connection"])
 	for name, values := range update {
-		if !notUpdated(name) && !slices.Contains(options, strings.ToLower(name)) {
+		if !notUpdated(name) && !containsName(options, name) {
 			out[name] = values
 		}
 	}
@@ -123,7 +121,7 @@ func updatingFields(update []Field) []Field {
 	options := connectionOptions(connection)
 	news := make([]Field, 0, len(update))
 	for _, f := range update {
-		if !notUpdated(f.Name) && !slices.Contains(options, strings.ToLower(f.Name)) {
+		if !notUpdated(f.Name) && !containsName(options, f.Name) {
 			news = append(news, f)
 		}
 	}
@@ -146,6 +144,15 @@ func appendNamed(dst, fields []Field, name string) []Field {
 		}
 	}
 	return dst
+}
+
+func containsName(names []string, name string) bool {
+	for _, n := range names {
+		if sameName(n, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func sameName(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

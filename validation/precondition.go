@@ -113,9 +113,9 @@ func IfRange(req http.Header, stored Validators, now time.Time) bool {
 // not sent (RFC 9110 §15.4.5). Everything else, of which ETag, Cache-Control, Content-Location, Date, Expires and Vary are
 // required, guides the update of the client's own copy.
 func OmitFrom304(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
-	case "Content-Length", "Content-Type", "Content-Encoding", "Content-Language", "Content-Range", "Transfer-Encoding", "Trailer":
-		return true
-	}
-	return false
+	return containsName(describingContent[:], name)
+}
+
+var describingContent = [...]string{
+	"Content-Length", "Content-Type", "Content-Encoding", "Content-Language", "Content-Range", "Transfer-Encoding", "Trailer",
 }
