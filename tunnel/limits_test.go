@@ -147,6 +147,32 @@ func TestLimits_NegativeMeansNone(t *testing.T) {
 	})
 }
 
+func TestDrain_AsTheOnlyLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g tunnel.Registry
+		client, origin, res := inMemory(&g, tunnel.Options{IdleTimeout: -1, Lifetime: -1})
+		time.Sleep(48 * time.Hour)
+		closeWrite(t, client)
+		expectEnd(t, origin)
+		expectResult(t, res, tunnel.CauseDrainTimeout, 48*time.Hour+30*time.Second)
+	})
+}
+
+// Without a half-close an answer may still be under way to a side that has ended
+// its stream, but takes nothing more.
+func TestDrain_StalledWriteWithoutHalfClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g tunnel.Registry
+		client, c := memory()
+		origin, o := net.Pipe()
+		res := join(&g, c, o, tunnel.Early{}, tunnel.Options{})
+		send(t, origin, "an answer that nobody reads")
+		closeWrite(t, client)
+		expectEnd(t, origin)
+		expectResult(t, res, tunnel.CauseDrainTimeout, 30*time.Second)
+	})
+}
+
 // A write that nobody takes is no activity.
 func TestIdle_StalledWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

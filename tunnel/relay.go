@@ -18,7 +18,7 @@ type relay struct {
 	up, down          flow          // client to origin, origin to client
 
 	mu    sync.Mutex
-	timer *time.Timer // nil until run
+	timer *time.Timer // nil before the first check, or without a limit
 	cause string      // why the tunnel ends, "" while nothing ended
 	fault error       // the first broken read or write
 	half  bool        // one flow has ended
@@ -53,7 +53,7 @@ func (r *relay) run() {
 	// without deadlines needs none cleared.
 	_ = client.SetDeadline(time.Time{})
 	_ = origin.SetDeadline(time.Time{})
-	r.arm()
+	r.check()
 	done := make(chan struct{})
 	go r.runDown(done)
 	r.finish(&r.up, r.up.carry())
@@ -69,18 +69,6 @@ func (r *relay) runDown(done chan<- struct{}) {
 
 // touch notes that bytes have moved.
 func (r *relay) touch() { r.last.Store(int64(time.Since(r.start))) }
-
-// arm starts the only timer of the tunnel. It is not moved when bytes do: when
-// it fires it looks how much time is really left.
-func (r *relay) arm() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	wait, _ := r.left()
-	if r.ended || wait == forever {
-		return
-	}
-	r.timer = time.AfterFunc(wait, r.check)
-}
 
 const forever = time.Duration(1<<63 - 1)
 
@@ -101,7 +89,9 @@ func (r *relay) left() (time.Duration, string) {
 	return wait, cause
 }
 
-// check is what the timer calls.
+// check ends the tunnel when a limit is reached. It is what the only timer calls,
+// which does not move when bytes do: when it fires, it looks how much time is
+// really left.
 func (r *relay) check() {
 	wait, cause := r.recheck()
 	if wait <= 0 {
@@ -118,7 +108,11 @@ func (r *relay) recheck() (time.Duration, string) {
 		r.touch()
 		wait, cause = r.left()
 	}
-	if wait > 0 && !r.ended && r.timer != nil {
+	switch {
+	case r.ended || wait <= 0 || wait == forever:
+	case r.timer == nil:
+		r.timer = time.AfterFunc(wait, r.check)
+	default:
 		r.timer.Reset(wait)
 	}
 	return wait, cause
@@ -169,26 +163,30 @@ func (r *relay) passEnd(f *flow) {
 		cause = CauseOriginClosed
 	}
 	r.note(cause, nil)
-	half, ok := f.dst.(interface{ CloseWrite() error })
-	if !ok {
-		f.dst.Close()
-		return
+	// An error means that the destination has gone, which the other flow sees.
+	if half, ok := f.dst.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	} else {
+		_ = f.dst.Close()
 	}
-	// An error means that the destination has gone; the other flow sees it.
-	_ = half.CloseWrite()
 	r.shorten()
 }
 
 // passReset stops the other flow and has its source reset at the end.
 func (r *relay) passReset(f *flow, err error) {
 	r.note(CauseError, err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		return // closed by this tunnel itself
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+		return // by this tunnel itself
 	}
-	r.ended = true
-	r.reset = f.dst
+	r.mu.Lock()
+	ended := r.ended
+	if !ended {
+		r.ended, r.reset = true, f.dst
+	}
+	r.mu.Unlock()
+	if ended {
+		return
+	}
 	f.src.Close()
 	if f.dst.SetReadDeadline(time.Unix(1, 0)) != nil {
 		f.dst.Close()
