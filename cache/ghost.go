@@ -1,16 +1,18 @@
 package cache
 
+import "math/bits"
+
 // Sizes that follow from MaxBytes. Eight kilobytes are taken for the mean charge of an entry where counters are sized
-// (about 30 counters an entry), two for ghosts (one an entry).
+// (up to 30 counters an entry), two for ghosts (one an entry).
 const (
 	counterBytes = 3   // bytes a ristretto counter costs: four rows of half a byte, and a bloom filter of 8 bits
 	counterShare = 171 // one counter for so many bytes at most, so that counters stay below 1.8 % of MaxBytes
 	minCounters  = 1 << 8
 	maxCounters  = 1 << 25 // above, halving them all would hold up ristretto for too long
-	ghostBytes   = 8
-	ghostShare   = 4096 // one ghost for so many bytes at most: 0.2 %
-	minGhosts    = 1 << 4
-	maxGhosts    = 1 << 22
+	ghostBytes   = 4
+	ghostShare   = 2048 // one ghost for so many bytes: 0.2 %
+	minGhosts    = 1 << 5
+	maxGhosts    = 1 << 23
 	ghostWays    = 4
 )
 
@@ -25,27 +27,28 @@ func counterSize(maxBytes int64) (counters, bytes int64) {
 	return p * 83 / 100, p * counterBytes
 }
 
-// ghosts remembers the ids of entries that were refused, in a table of buckets that are queues of four. An item is 32
-// bits of the id and the number of the refusal.
+// ghosts remembers the ids of entries that were refused, in a table of buckets that are queues of four. An item is 15
+// bits of the id and the time of the refusal, which counts refusals in units.
 type ghosts struct {
-	items []uint64
-	count uint32
+	items []uint32
+	count uint64
+	unit  uint64
 }
 
 func newGhosts(maxBytes int64) ghosts {
-	n := int64(minGhosts)
-	for n < maxGhosts && 2*n <= maxBytes/ghostShare {
-		n *= 2
-	}
-	return ghosts{items: make([]uint64, n)}
+	n := min(max(maxBytes/ghostShare, minGhosts), maxGhosts) / ghostWays * ghostWays
+	return ghosts{items: make([]uint32, n), unit: uint64(n)/4096 + 1}
 }
 
 func (g *ghosts) bytes() int64 { return int64(len(g.items)) * ghostBytes }
 
-func (g *ghosts) bucket(id uint64) (bucket []uint64, tag uint64) {
+func (g *ghosts) now() uint16 { return uint16(g.count / g.unit) }
+
+func (g *ghosts) bucket(id uint64) (bucket []uint32, tag uint32) {
 	id *= 0x9e3779b97f4a7c15
-	i := int(id&uint64(len(g.items)-1)) &^ (ghostWays - 1)
-	return g.items[i : i+ghostWays : i+ghostWays], id &^ (1<<32 - 1)
+	hi, lo := bits.Mul64(id, uint64(len(g.items)/ghostWays))
+	i := int(hi) * ghostWays
+	return g.items[i : i+ghostWays : i+ghostWays], uint32(lo>>48)<<16 | 1<<16
 }
 
 // add remembers id.
@@ -53,16 +56,16 @@ func (g *ghosts) add(id uint64) {
 	b, tag := g.bucket(id)
 	g.count++
 	copy(b[1:], b)
-	b[0] = tag | uint64(g.count)
+	b[0] = tag | uint32(g.now())
 }
 
-// take reports whether id is among the last horizon refusals, and forgets it.
+// take reports whether id is among about the last horizon refusals, and forgets it.
 func (g *ghosts) take(id uint64, horizon int64) bool {
 	b, tag := g.bucket(id)
 	for i, item := range b {
-		if item != 0 && item&^(1<<32-1) == tag {
+		if item&^0xffff == tag {
 			b[i] = 0
-			return int64(g.count-uint32(item)) < horizon
+			return uint64(g.now()-uint16(item))*g.unit < uint64(horizon)
 		}
 	}
 	return false

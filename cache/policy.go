@@ -269,10 +269,11 @@ func (s *Store[M]) remove(n *node[M]) bool {
 	return true
 }
 
-// discard takes n out of wherever it is. It reports false if that was done before. The caller holds writer, and neither
-// a shard's lock nor mainMu.
+// discard takes n out of wherever it is. It reports false if ristretto did before. n is not visible afterwards. The
+// caller holds writer, and neither a shard's lock nor mainMu.
 func (s *Store[M]) discard(n *node[M]) bool {
 	if !n.dead.CompareAndSwap(false, true) {
+		s.unlink(n) // ristretto's goroutine may be on its way to do it
 		return false
 	}
 	if n.place == inWindow {
