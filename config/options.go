@@ -82,7 +82,7 @@ func cacheOptions() []Option {
 		Help:  "store 4xx and 5xx responses that allow it",
 		field: func(c *Config) any { return &c.StoreErrors },
 	}, {
-		Name: "stale-if-error-max", Arg: "DURATION", Default: "0s", Category: catCache, most: longest,
+		Name: "stale-if-error-max", Arg: "DURATION", Default: "24h", Category: catCache, most: longest,
 		Help:  "how long a stale response stands in for an unreachable origin when neither response nor request says so",
 		field: func(c *Config) any { return &c.StaleIfErrorMax },
 	}, {

@@ -59,12 +59,10 @@ func (x *exchange) fromCache() {
 	case freshness.ReuseWhileRevalidate:
 		x.serve(e, now, access.Stale, verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL()))
 		x.p.refresh(x, e)
-	case freshness.Validate:
-		x.validate(e, d)
 	case freshness.Unsatisfiable:
 		x.onlyCache(d.Reason.String())
-	default:
-		x.fetch(x.p.flights.alone(x.p.ctx), verdict{fwd: fwdRequest, detail: d.Reason.String()})
+	default: // Validate; or Forward, which is the same for want of validators
+		x.validate(e, d)
 	}
 }
 
@@ -336,7 +334,7 @@ func (x *exchange) ask(fl *flight, e *entry, v verdict) {
 		fl.land(nil, nil)
 		fl.cancel()
 		if !x.standIn(e, 0, v) {
-			x.failed(err)
+			x.unvalidated(e, err)
 		}
 	case resp.Status == 304:
 		x.notModified(resp, fl, epoch, variants, &cond, v)
@@ -359,6 +357,20 @@ func (x *exchange) standIn(e *entry, status int, v verdict) bool {
 	v.status, v.detail = status, d.Reason.String()
 	x.serve(e, now, access.Stale, v.withTTL(d.TTL()))
 	return true
+}
+
+// unvalidated answers a request whose stored response could not be validated; 504 where it could have been used but for
+// its demand to be (RFC 9111 §5.2.2.2).
+func (x *exchange) unvalidated(e *entry, err error) {
+	f := faultOf(err)
+	if held := &e.Meta.fresh; f.status == 502 && (held.MustRevalidate || held.ProxyRevalidate) {
+		f.status = 504
+	}
+	if x.ctx.Err() != nil {
+		x.left()
+		return
+	}
+	x.refuse(f)
 }
 
 // onGone has the fetch ended when the client leaves, unless somebody else waits for it.

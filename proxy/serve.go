@@ -197,13 +197,16 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	merged := validation.FreshenFields(fieldsOf(&old, nil), fieldsOf(&r.Fields, func(name string) bool {
 		return hopByHop(name) || strings.EqualFold(name, "Via") || strings.EqualFold(name, "Age")
 	}))
-	next := *e
+	next := entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length}
 	var lines []byte
 	for _, f := range merged {
 		lines = wire.AppendField(lines, f.Name, f.Value)
 	}
 	next.Meta.lines = string(lines)
 	header := next.Meta.header()
+	if r.fields["Date"] == nil {
+		header.Set("Date", r.ResponseTime.UTC().Format(dateFormat)) // RFC 9110 §6.6.1
+	}
 	if age := r.fields["Age"]; age != nil {
 		header["Age"] = age
 	}
@@ -213,6 +216,10 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.withholds = withholds(&next.Meta)
 	next.Extra = next.Meta.size()
+	if ok, _ := freshness.Storable("GET", x.asks, &next.Meta.fresh); !ok {
+		x.p.store.Delete(e)
+		return &next
+	}
 	x.p.store.Swap(e, &next)
 	return &next
 }

@@ -113,7 +113,7 @@ func (x *exchange) meta(v *received) stored {
 	m := stored{
 		fresh: v.fresh, reason: v.Reason, addr: v.Addr, restricted: v.Addr.IsValid() && x.p.reach(v.Addr) != nil}
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
-		return strings.EqualFold(name, "Age") || strings.EqualFold(name, "Content-Length")
+		return ageOrLength(name) || forClientOnly(name)
 	}))
 	for _, name := range v.names {
 		m.names, m.values = append(m.names, name), append(m.values, strings.Clone(fieldValue(x, name)))
@@ -121,6 +121,17 @@ func (x *exchange) meta(v *received) stored {
 	m.gap, _ = validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
 	m.withholds = withholds(&m)
 	return m
+}
+
+// ageOrLength tells the fields that are made anew whenever a stored response is used.
+func ageOrLength(name string) bool {
+	return strings.EqualFold(name, "Age") || strings.EqualFold(name, "Content-Length")
+}
+
+// forClientOnly tells the fields of a response that concern the client's authentication to a proxy and are not stored (RFC
+// 9111 §3.1).
+func forClientOnly(name string) bool {
+	return strings.EqualFold(name, "Proxy-Authenticate") || strings.EqualFold(name, "Proxy-Authentication-Info")
 }
 
 // withholds tells whether a stored response has fields that must not be reused without validation.

@@ -182,8 +182,13 @@ func (x *exchange) serveNew(r *received, e *entry, v verdict) {
 	x.originAge(r)
 }
 
-// originAge passes on the age that a response had when it arrived.
+// originAge passes on what is not stored: the age that a response had when it arrived, and fields for this client alone.
 func (x *exchange) originAge(r *received) {
+	for name := range r.fields {
+		if forClientOnly(name) {
+			x.reply.lines = string(x.passLines(r.Response, ageOrLength))
+		}
+	}
 	x.reply.age = -1
 	if r.Fields.Has("Age") {
 		x.reply.age = int64(r.fresh.Age(time.Now()) / time.Second)

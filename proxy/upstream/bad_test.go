@@ -172,6 +172,9 @@ func TestClose_RFC9112_6_3(t *testing.T) {
 				if _, body, err := fetch(t.Context(), c, o.origin(), r); body != "" || err != nil {
 					t.Fatalf("got body %q, error %v; want none", body, err)
 				}
+				if _, kept := c.Pools(); tt.conns == 2 && kept != 0 {
+					t.Error("the connection was kept; want it closed")
+				}
 			}
 			if n := o.accepted.Load(); n != tt.conns {
 				t.Errorf("got %d connections; want %d", n, tt.conns)

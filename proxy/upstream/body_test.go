@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jayproxy/jay/proxy/upstream"
 	"github.com/jayproxy/jay/proxy/wire"
@@ -273,10 +274,17 @@ func TestDo_EarlyAnswer(t *testing.T) {
 			if tt.first != "" {
 				go func() { body.data <- tt.first }()
 			}
-			_, got, err := fetch(t.Context(), c, o.origin(), r)
-			if got != "hello" || err != nil {
+			resp, err := c.Do(t.Context(), o.origin(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := body.stops.Load(); n != 1 && resp.Status >= 300 {
+				t.Errorf("got %d calls of StopBody before Close; want 1", n)
+			}
+			if got, err := io.ReadAll(resp.Body); string(got) != "hello" || err != nil {
 				t.Errorf("got %q, %v; want hello", got, err)
 			}
+			resp.Close()
 			if n := body.stops.Load(); n != 1 || body.reading.Load() {
 				t.Errorf("got %d calls of StopBody, reading %v; want 1, not reading", n, body.reading.Load())
 			}
@@ -302,6 +310,25 @@ func TestDo_AnswerAndClose(t *testing.T) {
 	status, body, err := fetch(t.Context(), c, o.origin(), r)
 	if status != 413 || body != "hello" || err != nil {
 		t.Errorf("got %d %q %v; want 413 hello", status, body, err)
+	}
+}
+
+// TestDo_NonsenseWhileSending: a sender that waits for the origin to take the
+// body does not hold up the error.
+func TestDo_NonsenseWhileSending(t *testing.T) {
+	noLeaks(t)
+	for _, answer := range []string{"nonsense", "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nhello"} {
+		o := newOrigin(t, func(_ int, p *peer) {
+			p.head()
+			p.say(answer)
+			<-t.Context().Done()
+		})
+		c := newClient(t, upstream.Options{})
+		began := time.Now()
+		fetch(t.Context(), c, o.origin(), post(io.LimitReader(zeros{}, 1<<30), 1<<30))
+		if d := time.Since(began); d > 10*time.Second {
+			t.Errorf("%q: took %v; want no wait", answer, d)
+		}
 	}
 }
 

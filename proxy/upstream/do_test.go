@@ -15,11 +15,12 @@ import (
 func TestDo(t *testing.T) {
 	noLeaks(t)
 	o := newOrigin(t, func(_ int, p *peer) {
-		for p.head() != "" {
-			p.say("HTTP/1.1 200 Fine\r\nX-a: 1\r\nContent-Length: 5\r\nx-A: 2\r\n\r\nhello")
+		for i := 0; p.head() != ""; i++ {
+			p.say(fmt.Sprintf("HTTP/1.1 200 Fine%d\r\nX-a: 1\r\nContent-Length: 5\r\nx-A: %d\r\n\r\nhello", i, i))
 		}
 	})
 	c := newClient(t, upstream.Options{})
+	var all []*upstream.Response
 	for i := range 3 {
 		resp, err := c.Do(t.Context(), o.origin(), get())
 		if err != nil {
@@ -33,9 +34,12 @@ func TestDo(t *testing.T) {
 		if resp.Reused != (i > 0) || resp.Addr != o.addr() || resp.RequestTime.After(resp.ResponseTime) {
 			t.Errorf("exchange %d: got %+v", i, resp)
 		}
-		// The head outlives the connection's buffer.
-		if name, value := resp.Fields.At(2); resp.Reason != "Fine" || name != "x-A" || value != "2" {
-			t.Errorf("got reason %q, third field %q: %q; want Fine, x-A: 2", resp.Reason, name, value)
+		all = append(all, resp)
+	}
+	for i, resp := range all { // heads outlive the connection's buffer
+		name, value := resp.Fields.At(2)
+		if resp.Reason != fmt.Sprint("Fine", i) || name != "x-A" || value != fmt.Sprint(i) {
+			t.Errorf("got reason %q, third field %q: %q; want Fine%d, x-A: %d", resp.Reason, name, value, i, i)
 		}
 	}
 	if n := o.accepted.Load(); n != 1 {

@@ -81,6 +81,55 @@ func TestDo_HeaderTimeout(t *testing.T) {
 	}
 }
 
+// TestDo_TimeoutIsNotRepeated: a reused connection that stays silent is not a
+// stale one.
+func TestDo_TimeoutIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dials atomic.Int32
+		c := upstream.New(upstream.Options{DialContext: pipes(t, func(p *peer) {
+			dials.Add(1)
+			p.head()
+			p.say(okHello)
+			p.wait()
+		})})
+		defer c.Close()
+		if _, _, err := fetch(t.Context(), c, anywhere, get()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := fetch(t.Context(), c, anywhere, get()); kind(err) != upstream.KindResponseTimeout || dials.Load() != 1 {
+			t.Errorf("got %v, %d connections; want %s, 1", err, dials.Load(), upstream.KindResponseTimeout)
+		}
+	})
+}
+
+// TestClose_Dialling: Close ends attempts to connect, and the requests that wait for them.
+func TestClose_Dialling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := upstream.New(upstream.Options{MaxPerOrigin: 1, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		began := time.Now()
+		done := make(chan error)
+		for range 2 {
+			go func() {
+				_, err := c.Do(t.Context(), anywhere, get())
+				done <- err
+			}()
+		}
+		synctest.Wait()
+		c.Close()
+		for range 2 {
+			if err := <-done; err == nil {
+				t.Error("got no error; want one")
+			}
+		}
+		if d := time.Since(began); d != 0 {
+			t.Errorf("got the errors after %v; want them at once", d)
+		}
+	})
+}
+
 // TestDo_LongPoll: an answer may take its time on a reused connection as well,
 // whose deadline was that of a body.
 func TestDo_LongPoll(t *testing.T) {
