@@ -75,7 +75,7 @@ func favourite(list string) (item string, ok bool) {
 		}
 	}
 	// The same item twice means two weights, of which one does not count; which is not said.
-	return item, ok && item != "*" && !mentions(list, item)
+	return item, ok && item != "" && item != "*" && !mentions(list, item)
 }
 
 // mentions reports whether a canonical list names an item more than once.
