@@ -3,10 +3,12 @@ package upstream_test
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/jayproxy/jay/proxy/upstream"
+	"github.com/jayproxy/jay/proxy/wire/wiretest"
 )
 
 // How a bad origin ends the connection.
@@ -113,6 +115,33 @@ func TestDo_BadResponses(t *testing.T) {
 				t.Errorf("got %d connections; want 2", n)
 			}
 		})
+	}
+}
+
+// TestDo_BadResponseCorpus has the bad responses that the whole proxy is tested with.
+func TestDo_BadResponseCorpus(t *testing.T) {
+	noLeaks(t)
+	var answer string // of the one connection that is open
+	o := newOrigin(t, func(_ int, p *peer) {
+		p.head()
+		p.say(answer)
+		p.Conn.(*net.TCPConn).CloseWrite()
+		p.wait()
+	})
+	c := newClient(t, upstream.Options{})
+	for _, tt := range wiretest.BadResponses() {
+		answer = tt.Raw
+		status, body, err := fetch(t.Context(), c, o.origin(), get())
+		var e *upstream.Error
+		if !errors.As(err, &e) || e.Status != tt.Status {
+			t.Errorf("%s: got %d %q, %v; want an *Error with %d", tt.Name, status, body, err, tt.Status)
+		}
+		if status != 0 && !tt.Body {
+			t.Errorf("%s: got %d and %v in the body; want the error in the head", tt.Name, status, err)
+		}
+		if pools, conns := c.Pools(); pools != 0 || conns != 0 {
+			t.Fatalf("%s: got %d pools, %d connections; want none", tt.Name, pools, conns)
+		}
 	}
 }
 

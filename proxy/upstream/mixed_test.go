@@ -126,14 +126,14 @@ func FuzzDo(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"), "GET")
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n"), "GET")
 	f.Fuzz(func(t *testing.T, answer []byte, method string) {
+		if len(answer) > 4<<10 {
+			return // a pipe cannot be asked whether more is to come
+		}
 		taken := make(chan int, 1)
 		c := upstream.New(upstream.Options{DialContext: pipes(t, func(p *peer) {
 			p.head()
 			n, _ := p.Write(answer)
 			taken <- n
-			// A connection that is kept stays open, so what is read until then
-			// had an end of its own.
-			p.Close()
 		})})
 		defer c.Close()
 		r := get()
@@ -147,10 +147,10 @@ func FuzzDo(f *testing.F) {
 			t.Errorf("got %v, whole %v", err, resp.Body.Whole())
 		}
 		resp.Close()
-		if _, kept := c.Pools(); kept > 0 {
-			if n := <-taken; n != len(answer) || err != nil {
-				t.Errorf("kept a connection after %d of %d bytes, %v", n, len(answer), err)
-			}
+		_, kept := c.Pools()
+		c.Close() // so that the origin comes to an end
+		if n := <-taken; kept > 0 && (n != len(answer) || err != nil) {
+			t.Errorf("kept a connection after %d of %d bytes, %v", n, len(answer), err)
 		}
 	})
 }
