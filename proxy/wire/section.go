@@ -2,10 +2,7 @@ package wire
 
 import "bytes"
 
-var (
-	crlf     = []byte("\r\n")
-	crlfcrlf = []byte("\r\n\r\n")
-)
+var crlf = []byte("\r\n")
 
 // section is the search for the end of a message head or a trailer section in
 // bytes that arrive piece by piece. Each byte is looked at once.
@@ -21,9 +18,7 @@ func (s *section) find(b []byte, lim Limits) (int, error) {
 	if !s.head && bytes.HasPrefix(b, crlf) {
 		return len(crlf), nil
 	}
-	from := max(0, s.checked-len(crlfcrlf)+1)
-	if i := bytes.Index(b[from:], crlfcrlf); i >= 0 {
-		n := from + i + len(crlfcrlf)
+	if n := emptyLine(b, max(0, s.checked-len("\r\n\r"))); n > 0 {
 		if n > lim.HeadBytes {
 			return 0, s.tooLarge(b, lim)
 		}
@@ -33,6 +28,22 @@ func (s *section) find(b []byte, lim Limits) (int, error) {
 		return 0, err
 	}
 	return 0, nil
+}
+
+// emptyLine is where the first empty line of b ends, looked for from index i
+// on, or 0. It goes from line to line, which takes half the time of looking
+// for CRLF CRLF, as each line has half of that.
+func emptyLine(b []byte, i int) int {
+	for {
+		lf := bytes.IndexByte(b[i:], '\n')
+		if lf < 0 || i+lf+2 >= len(b) {
+			return 0
+		}
+		i += lf + 1
+		if b[i] == '\r' && b[i+1] == '\n' && i > 1 && b[i-2] == '\r' {
+			return i + 2
+		}
+	}
 }
 
 // check looks for faults in the part of b that has not been checked.
