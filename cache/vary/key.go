@@ -222,10 +222,15 @@ func isToken(s string) bool {
 	return s != ""
 }
 
+// tokenLow and tokenHigh have a bit set for every byte of a token (RFC 9110 §5.6.2), from 0 and from 64 on.
+const (
+	tokenLow  = 0x03ff6cfa00000000
+	tokenHigh = 0x57ffffffc7fffffe
+)
+
 func isTokenByte(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
+	if c < 64 {
+		return uint64(tokenLow)>>c&1 == 1
 	}
-	return strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return c < 128 && uint64(tokenHigh)>>(c-64)&1 == 1
 }

@@ -41,8 +41,8 @@ const fullWeight = 1000
 
 // member is one member of a weighted list; the offsets are into the key under construction.
 type member struct {
-	start, itemEnd, end int
-	weight              int
+	start, itemEnd, end int32
+	weight              int32
 }
 
 // weightedList is a list while it is brought into canonical order.
@@ -75,7 +75,7 @@ func appendWeighted(dst []byte, k kind, in lines) (out []byte, ok bool) {
 
 func (l *weightedList) addLine(k kind, line string) bool {
 	for line != "" {
-		item, rest, ok := cutMember(line)
+		item, rest, _, ok := cutQuoted(line, ',')
 		if !ok {
 			return false
 		}
@@ -90,8 +90,8 @@ func (l *weightedList) addLine(k kind, line string) bool {
 	return true
 }
 
-// cutMember cuts a list at its first comma outside a quoted string.
-func cutMember(s string) (item, rest string, ok bool) {
+// cutQuoted cuts s at the first separator outside a quoted string. ok is false if a quoted string does not end.
+func cutQuoted(s string, separator byte) (item, rest string, more, ok bool) {
 	quoted := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -99,74 +99,54 @@ func cutMember(s string) (item, rest string, ok bool) {
 			quoted = !quoted
 		case c == '\\' && quoted:
 			i++
-		case c == ',' && !quoted:
-			return s[:i], s[i+1:], true
+		case c == separator && !quoted:
+			return s[:i], s[i+1:], true, true
 		}
 	}
-	return s, "", !quoted
+	return s, "", false, !quoted
 }
 
+// add adds one member, an item with parameters of which the weight is the last.
 func (l *weightedList) add(k kind, text string) bool {
-	m := member{start: len(l.buf), weight: fullWeight}
-	item, params, _ := strings.Cut(text, ";")
+	m := member{start: int32(len(l.buf)), weight: fullWeight}
+	item, params, more := strings.Cut(text, ";")
 	item = trimOWS(item)
 	if !validItem(k, item) {
 		return false
 	}
 	l.buf = appendLower(l.buf, item, k)
-	m.itemEnd = len(l.buf)
-	for strings.IndexByte(text, ';') >= 0 {
+	m.itemEnd = int32(len(l.buf))
+	for more {
 		var param string
-		var ok bool
-		if param, params, ok = cutParam(params); !ok {
-			return false
-		}
-		name, value, hasValue := strings.Cut(param, "=")
-		if !hasValue || !isToken(name) {
-			return false
-		}
+		param, params, more, _ = cutQuoted(params, ';') // that the quotes are paired was seen when the member was cut
+		name, value, _ := strings.Cut(trimOWS(param), "=")
 		if len(name) == 1 && name[0]|0x20 == 'q' {
 			// Nothing follows the weight: what RFC 7231 called accept-ext has gone (RFC 9110 §12.5.1).
-			if m.weight, ok = parseWeight(value); !ok || params != "" {
+			var ok bool
+			if m.weight, ok = parseWeight(value); !ok || more {
 				return false
 			}
-			break
+			continue
 		}
-		if k != kindMedia || !validParamValue(value) {
+		if k != kindMedia || !isToken(name) || !validParamValue(value) {
 			return false
 		}
 		l.buf = append(appendLower(append(l.buf, ';'), name, kindToken), '=')
 		l.buf = append(l.buf, value...)
-		m.itemEnd = len(l.buf)
-		if params == "" {
-			break
-		}
+		m.itemEnd = int32(len(l.buf))
 	}
-	if m.weight != fullWeight {
-		l.buf = strconv.AppendInt(append(l.buf, ";q="...), int64(m.weight), 10)
-	}
-	m.end = len(l.buf)
-	l.members[l.n] = m
-	l.n++
+	l.finish(m)
 	return true
 }
 
-// cutParam cuts parameters at the first semicolon outside a quoted string.
-func cutParam(s string) (param, rest string, ok bool) {
-	quoted := false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			quoted = !quoted
-		case c == '\\' && quoted:
-			i++
-		case c == ';' && !quoted:
-			rest = s[i+1:]
-			// A semicolon with nothing behind it is a parameter that is missing.
-			return trimOWS(s[:i]), rest, trimOWS(rest) != ""
-		}
+// finish appends the weight of a member and takes it into the list.
+func (l *weightedList) finish(m member) {
+	if m.weight != fullWeight {
+		l.buf = strconv.AppendInt(append(l.buf, ";q="...), int64(m.weight), 10)
 	}
-	return trimOWS(s), "", !quoted
+	m.end = int32(len(l.buf))
+	l.members[l.n] = m
+	l.n++
 }
 
 func validItem(k kind, item string) bool {
@@ -211,16 +191,16 @@ func validParamValue(s string) bool {
 }
 
 // parseWeight reads a qvalue (RFC 9110 §12.4.2) in thousandths.
-func parseWeight(s string) (int, bool) {
+func parseWeight(s string) (int32, bool) {
 	if s == "" || len(s) > 5 || (s[0] != '0' && s[0] != '1') || (len(s) > 1 && s[1] != '.') {
 		return 0, false
 	}
-	weight, unit := int(s[0]-'0')*fullWeight, 100
+	weight, unit := int32(s[0]-'0')*fullWeight, int32(100)
 	for i := 2; i < len(s); i++ {
 		if s[i] < '0' || s[i] > '9' {
 			return 0, false
 		}
-		weight += int(s[i]-'0') * unit
+		weight += int32(s[i]-'0') * unit
 		unit /= 10
 	}
 	return weight, weight <= fullWeight
