@@ -118,13 +118,6 @@ func (n *lan) curl(t *testing.T, args ...string) answer {
 	return lastHead(t, string(h), body)
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // rules returns the interception rules of that name: as the README prints
 // them, or, where it does not say, those of testdata.
 func rules(t *testing.T, name string) string {

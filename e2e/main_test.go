@@ -253,3 +253,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -82,10 +82,12 @@ func Score(results []Result, kind string) (passed, all int) {
 }
 
 // Report renders the score of each kind, each required or optimal case that did
-// not pass with its reason, and the answer to each check.
+// not pass with its reason, and the answer to each check. Every line begins
+// with "conformance" and the title.
 func Report(title string, results []Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "conformance %s:", title)
+	prefix := "conformance " + title + ": "
+	b.WriteString(prefix + "score")
 	for _, kind := range []string{Required, Optimal, Check} {
 		passed, all := Score(results, kind)
 		fmt.Fprintf(&b, " %s %d/%d", kind, passed, all)
@@ -94,7 +96,7 @@ func Report(title string, results []Result) string {
 	for i := range results {
 		r := &results[i]
 		if r.Case.Kind != Check && r.Outcome != Pass {
-			fmt.Fprintf(&b, "  %-10s %-8s %s: %s\n", r.Outcome, r.Case.Kind, r.Name(), r.Detail)
+			fmt.Fprintf(&b, "%s%s %s %s: %s\n", prefix, r.Outcome, r.Case.Kind, r.Name(), r.Detail)
 		}
 	}
 	for i := range results {
@@ -106,7 +108,7 @@ func Report(title string, results []Result) string {
 		if answer == "" {
 			answer = "untested"
 		}
-		fmt.Fprintf(&b, "  check %-8s %s\n", answer, r.Name())
+		fmt.Fprintf(&b, "%scheck %s %s\n", prefix, answer, r.Name())
 	}
 	return b.String()
 }

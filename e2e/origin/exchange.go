@@ -48,6 +48,18 @@ func (x *Exchange) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ReadRaw reads the request body like Read and records no more of it than that
+// it was read to its end; it is for bodies too large to be summed.
+func (x *Exchange) ReadRaw(p []byte) (int, error) {
+	n, err := x.body.Read(p)
+	if err == io.EOF {
+		x.o.mu.Lock()
+		x.Req.Complete = true
+		x.o.mu.Unlock()
+	}
+	return n, err
+}
+
 // ReadBody reads the whole request body and returns its first MiB.
 func (x *Exchange) ReadBody() ([]byte, error) {
 	err := x.drain()

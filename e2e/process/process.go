@@ -5,6 +5,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,8 @@ type Options struct {
 	Intercept string
 	// Mode is the interception mode; "" means host.
 	Mode string
+	// Log is where the access log goes; "" means that Jay.Log has it.
+	Log string
 	// Dial connects to the explicit listener to learn that it is ready;
 	// nil means net.Dial.
 	Dial func(network, address string) (net.Conn, error)
@@ -85,7 +88,7 @@ func Start(o Options) (*Jay, error) {
 		j.Intercept = FreeAddr()
 	}
 	args := append(o.Prefix[:len(o.Prefix):len(o.Prefix)], o.Binary, "serve", "--listen", j.Proxy,
-		"--access-log", "-", "--log-format", "json")
+		"--access-log", cmp.Or(o.Log, "-"), "--log-format", "json")
 	if !slices.Contains(o.Args, "--cache-size") {
 		args = append(args, "--cache-size", "64MiB")
 	}
