@@ -150,6 +150,10 @@ func readChunked(conn *script, size int) (o outcome) {
 		n, err = b.Read(p)
 		o.data += string(p[:n])
 	}
+	if errors.As(err, new(*wire.Error)) {
+		// Of several faults the first to be seen depends on the pieces.
+		return outcome{data: o.data, err: "malformed"}
+	}
 	if err != io.EOF {
 		return outcome{data: o.data, err: err.Error()}
 	}

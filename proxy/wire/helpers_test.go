@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"testing"
 
 	"github.com/jayproxy/jay/proxy/wire"
@@ -15,6 +14,7 @@ import (
 type script struct {
 	net.Conn // nil: only Read is ever called
 	pieces   []string
+	step     int // at most so many bytes per Read; 0: no bound
 	err      error
 }
 
@@ -25,6 +25,9 @@ func (c *script) Read(p []byte) (int, error) {
 	if len(c.pieces) == 0 {
 		return 0, c.err
 	}
+	if c.step > 0 {
+		p = p[:min(len(p), c.step)]
+	}
 	n := copy(p, c.pieces[0])
 	c.pieces[0] = c.pieces[0][n:]
 	return n, nil
@@ -34,7 +37,7 @@ func (c *script) Read(p []byte) (int, error) {
 func whole(s string) *script { return &script{pieces: []string{s}, err: io.EOF} }
 
 // bytewise is a connection that gives s byte by byte and then ends.
-func bytewise(s string) *script { return &script{pieces: strings.Split(s, ""), err: io.EOF} }
+func bytewise(s string) *script { return &script{pieces: []string{s}, step: 1, err: io.EOF} }
 
 // received is what came of one message.
 type received struct {

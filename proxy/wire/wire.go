@@ -4,7 +4,7 @@
 // It covers RFC 9112 §2 (message format, line terminators), §3 (request line,
 // request targets, reconstructing the target URI), §4 (status line), §5
 // (field lines, obsolete folding), §6 (framing), §7.1 (chunked coding,
-// trailers) and §8 (incomplete messages), with the field syntax of RFC 9110
+// trailers), §8 (incomplete messages) and §9.8 (TLS closure), with the field syntax of RFC 9110
 // §5 and the authority of RFC 9110 §4.2.
 //
 // One rule governs every choice the RFCs leave open: any doubt about where a
