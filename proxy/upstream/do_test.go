@@ -197,6 +197,71 @@ func TestAcquire_QuietOnly(t *testing.T) {
 	}
 }
 
+// TestAcquire_LatestFirst: the connection used last is used next, so that the
+// others can end.
+func TestAcquire_LatestFirst(t *testing.T) {
+	noLeaks(t)
+	o := newOrigin(t, func(n int, p *peer) {
+		for p.head() != "" {
+			p.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", n))
+		}
+	})
+	c := newClient(t, upstream.Options{})
+	var open []*upstream.Response
+	for range 3 {
+		resp, err := c.Do(t.Context(), o.origin(), get())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.ReadAll(resp.Body)
+		open = append(open, resp)
+	}
+	for _, i := range []int{1, 2, 0} {
+		open[i].Close()
+	}
+	for range 3 {
+		if _, body, err := fetch(t.Context(), c, o.origin(), get()); body != "0" || err != nil {
+			t.Errorf("got connection %s, %v; want 0", body, err)
+		}
+	}
+}
+
+// TestReap_Closed: idle connections that the origin closed do not keep their
+// descriptors until their time is up.
+func TestReap_Closed(t *testing.T) {
+	noLeaks(t)
+	idle, closed := make(chan bool), make(chan bool)
+	o := newOrigin(t, func(n int, p *peer) {
+		p.head()
+		p.say(okHello)
+		<-idle
+		if n == 0 {
+			p.Close()
+		}
+		closed <- true
+		p.wait()
+	})
+	c := newClient(t, upstream.Options{})
+	var open []*upstream.Response
+	for range 2 {
+		resp, err := c.Do(t.Context(), o.origin(), get())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.ReadAll(resp.Body)
+		open = append(open, resp)
+	}
+	for _, resp := range open {
+		resp.Close()
+		idle <- true
+		<-closed
+	}
+	c.Reap()
+	if _, conns := c.Pools(); conns != 1 {
+		t.Errorf("got %d connections; want 1", conns)
+	}
+}
+
 func TestDo_Interim_RFC9110_15_2(t *testing.T) {
 	noLeaks(t)
 	o := newOrigin(t, func(_ int, p *peer) {

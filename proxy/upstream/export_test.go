@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -34,4 +36,16 @@ func (c *Client) Pools() (pools, conns int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.pools), len(c.conns)
+}
+
+// Reap lets the reaper run now.
+func (c *Client) Reap() { c.reap() }
+
+// AcquireFresh acquires a new connection, as a request that is repeated does.
+func (c *Client) AcquireFresh(ctx context.Context, o Origin) (nc net.Conn, put func(), err error) {
+	cn, err := c.acquire(ctx, o, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cn.nc, func() { c.put(cn) }, nil
 }

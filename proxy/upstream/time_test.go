@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,6 +215,149 @@ func TestDo_StalledUpload(t *testing.T) {
 			t.Errorf("got %v; want %s", err, upstream.KindConnectionWriteTimeout)
 		}
 		between(t, time.Since(began), time.Minute)
+	})
+}
+
+// TestDo_StalledUploadAnswered: an answer ends a request although the origin
+// takes no more of it.
+func TestDo_StalledUploadAnswered(t *testing.T) {
+	for answer, want := range map[string]string{
+		"nonsense": upstream.KindProtocolError,
+		"HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nhello": "",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := upstream.New(upstream.Options{DialContext: pipes(t, func(p *peer) {
+				p.head()
+				p.say(answer)
+				time.Sleep(time.Hour)
+			})})
+			defer c.Close()
+			began := time.Now()
+			_, _, err := fetch(t.Context(), c, anywhere, post(io.LimitReader(zeros{}, 1<<20), 1<<20))
+			if kind(err) != want || time.Since(began) != 0 {
+				t.Errorf("got %v after %v; want %q at once", err, time.Since(began), want)
+			}
+		})
+	}
+}
+
+// TestHijack_Deadlines: a connection that was handed over has none left.
+func TestHijack_Deadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := upstream.New(upstream.Options{DialContext: pipes(t, func(p *peer) {
+			p.head()
+			p.say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n")
+			io.Copy(p, p.r)
+		})})
+		defer c.Close()
+		r := get()
+		r.Upgrade = true
+		resp, err := c.Do(t.Context(), anywhere, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc, _ := resp.Hijack()
+		defer nc.Close()
+		time.Sleep(time.Hour)
+		io.WriteString(nc, "echo")
+		if _, err := io.ReadFull(nc, make([]byte, 4)); err != nil {
+			t.Errorf("got %v; want the echo", err)
+		}
+	})
+}
+
+// failingConn fails to write from the nth write on.
+type failingConn struct {
+	net.Conn
+	n int
+}
+
+func (c *failingConn) Write(p []byte) (int, error) {
+	if c.n--; c.n <= 0 {
+		return 0, syscall.EPIPE
+	}
+	return c.Conn.Write(p)
+}
+
+// TestDo_WriteFails: an origin that cannot be written to may have answered on a
+// new connection; on a reused one its bytes need not belong to the request.
+func TestDo_WriteFails(t *testing.T) {
+	for _, tt := range []struct {
+		good       int // requests before it fails
+		idempotent bool
+		status     int
+		dials      int
+	}{
+		{0, false, 503, 1},
+		{0, true, 503, 1},
+		{1, false, 0, 1},
+		{1, true, 503, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dials := 0
+			dial := pipes(t, func(p *peer) {
+				for range tt.good {
+					p.head()
+					p.say(okHello)
+				}
+				p.say("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+			})
+			c := upstream.New(upstream.Options{DialContext: func(ctx context.Context, n, a string) (net.Conn, error) {
+				nc, err := dial(ctx, n, a)
+				if dials++; dials > 1 {
+					return &failingConn{nc, 1}, err // fails as it did, but is new
+				}
+				return &failingConn{nc, tt.good + 1}, err
+			}})
+			defer c.Close()
+			for range tt.good {
+				if _, _, err := fetch(t.Context(), c, anywhere, get()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.good > 0 {
+				tt.good = 0 // of the second connection
+			}
+			r := get()
+			r.Idempotent = tt.idempotent
+			status, _, err := fetch(t.Context(), c, anywhere, r)
+			if status != tt.status || dials != tt.dials {
+				t.Errorf("got %d, %v, %d connections; want %d, %d", status, err, dials, tt.status, tt.dials)
+			}
+			if _, kept := c.Pools(); kept != 0 {
+				t.Errorf("got %d connections kept; want 0", kept)
+			}
+		})
+	}
+}
+
+// TestAcquire_Fresh: a request that is repeated never gets a connection that was
+// used, even if there is no slot for another one.
+func TestAcquire_Fresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := upstream.New(upstream.Options{MaxPerOrigin: 1, DialContext: pipes(t, func(p *peer) { p.wait() })})
+		defer c.Close()
+		first, put, err := c.AcquireFresh(t.Context(), anywhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put()
+		second, put, err := c.AcquireFresh(t.Context(), anywhere) // instead of the idle one
+		if err != nil || second == first {
+			t.Fatalf("got %v, %v; want another connection", second, err)
+		}
+		go func() {
+			time.Sleep(time.Second)
+			put()
+		}()
+		third, put, err := c.AcquireFresh(t.Context(), anywhere) // waits for the one in use
+		if err != nil || third == second {
+			t.Fatalf("got %v, %v; want another connection", third, err)
+		}
+		put()
+		if pools, conns := c.Pools(); pools != 1 || conns != 1 {
+			t.Errorf("got %d pools, %d connections; want 1, 1", pools, conns)
+		}
 	})
 }
 
