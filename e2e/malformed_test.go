@@ -33,27 +33,41 @@ func TestMalformed_RFC9112(t *testing.T) {
 	for _, w := range waysOf(j) {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			spread(t, cases, func(o *origin.Origin, c wiretest.Case) error { return refuse(w, o, c) })
+			spread(t, w, cases)
 		})
 	}
 }
 
-// spread runs check for all cases in several workers, each with an origin that
-// answers everything, and one case at a time.
-func spread(t *testing.T, cases []wiretest.Case, check func(*origin.Origin, wiretest.Case) error) {
+// spread refuses all cases in several workers. Each has two origins, so that
+// what arrives late is not taken for another case's: one for faults in the
+// head, of which nothing at all may arrive, and one for faults in the body, of
+// which nothing may arrive whole.
+func spread(t *testing.T, w way, cases []wiretest.Case) {
 	t.Helper()
+	answer := func(x *origin.Exchange) {
+		if _, err := x.ReadBody(); err == nil {
+			x.OK("served")
+		}
+	}
 	queue := make(chan wiretest.Case)
 	failed := make(chan string, len(cases))
 	var wg sync.WaitGroup
 	for range workers {
-		o := startOrigin(t, func(x *origin.Exchange) {
-			if _, err := x.ReadBody(); err == nil {
-				x.OK("served")
+		head, body := startOrigin(t, answer), startOrigin(t, answer)
+		t.Cleanup(func() {
+			for _, r := range body.Requests() {
+				if r.Complete || strings.Contains(r.Target, wiretest.Smuggled) {
+					t.Errorf("origin got a whole request of a broken one: %q", r.Raw)
+				}
 			}
 		})
 		wg.Go(func() {
 			for c := range queue {
-				if err := check(o, c); err != nil {
+				o := head
+				if c.Body {
+					o = body
+				}
+				if err := refuse(w, o, c); err != nil {
 					failed <- fmt.Sprintf("%s: %v", c.Name, err)
 				}
 			}
@@ -86,7 +100,8 @@ func refuse(w way, o *origin.Origin, c wiretest.Case) error {
 	conn := rawhttp.NewConn(nc)
 	conn.Patience = closeTime
 	go conn.Send(raw) // may be cut short by the refusal
-	resp, err := conn.ReadResponse("GET")
+	method, _, _ := strings.Cut(raw, " ")
+	resp, err := conn.ReadResponse(method)
 	switch {
 	case err != nil:
 		return fmt.Errorf("no answer: %v (%q); want %d", err, resp.Raw, c.Status)
@@ -94,16 +109,11 @@ func refuse(w way, o *origin.Origin, c wiretest.Case) error {
 		return fmt.Errorf("got %d (Proxy-Status %s; Cache-Status %s); want %d", resp.Code, resp.Fields.Joined("Proxy-Status"), resp.Fields.Joined("Cache-Status"), c.Status)
 	case resp.Err != nil:
 		return fmt.Errorf("the refusal breaks off: %v", resp.Err)
-	case !conn.Closed(closeTime):
+	case method != "HEAD" && !conn.Closed(closeTime):
 		return fmt.Errorf("the connection goes on after %d", resp.Code)
 	}
-	for _, r := range o.Requests()[before:] {
-		if strings.Contains(r.Target, wiretest.Smuggled) {
-			return fmt.Errorf("smuggled: origin got %q", r.Raw)
-		}
-		if !c.Body || r.Complete {
-			return fmt.Errorf("forwarded: origin got %q, body complete %t", r.Raw, r.Complete)
-		}
+	if arrived := o.Requests()[before:]; !c.Body && len(arrived) > 0 {
+		return fmt.Errorf("forwarded: origin got %q", arrived[0].Raw)
 	}
 	return nil
 }
@@ -114,7 +124,7 @@ func TestMalformed_serverLives(t *testing.T) {
 	o := startOrigin(t, func(x *origin.Exchange) { x.OK("fine") })
 	j := startJay(t)
 	eachWay(t, j, func(t *testing.T, w way) {
-		for _, c := range wiretest.Malformed()[:50] {
+		for _, c := range wiretest.Malformed()[:50] { // faults in lines and request lines
 			if err := refuse(w, o, c); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 			}

@@ -82,7 +82,6 @@ type Body struct {
 	r        *bufio.Reader
 	f        Framing
 	left     int64 // bytes of the current chunk or of the whole body
-	begun    bool  // chunked: a chunk has been read
 	err      error
 	trailers Fields
 }
