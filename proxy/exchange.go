@@ -75,7 +75,11 @@ func (c *conn) exchange(now time.Time) bool {
 	x.ctx, x.cancel = context.WithCancel(c.p.ctx)
 	defer x.cancel()
 	x.readRequest()
-	switch f := x.locate(); {
+	f := x.expectation()
+	if f.status == 0 {
+		f = x.locate()
+	}
+	switch {
 	case f.status != 0:
 		x.refuse(f)
 		x.answer()
@@ -100,6 +104,16 @@ func (x *exchange) readRequest() {
 	x.rec.Method = r.Method
 	x.rec.Proto = "HTTP/1." + strconv.Itoa(r.Minor)
 	x.rec.UserAgent, x.rec.Referer = r.Fields.Get("User-Agent"), r.Fields.Get("Referer")
+}
+
+// expectation refuses what a client expects and nobody here can meet (RFC 9110 §10.1.1).
+func (x *exchange) expectation() fault {
+	for _, v := range x.req.Fields.Values("Expect") {
+		if !strings.EqualFold(v, "100-continue") && x.req.Minor > 0 {
+			return fault{status: 417, kind: "http_request_error", text: "the only expectation that can be met is 100-continue"}
+		}
+	}
+	return fault{}
 }
 
 // setOrigin names where the request goes, and with that its cache key.

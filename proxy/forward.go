@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,10 +24,14 @@ type edits struct {
 func (x *exchange) requestHead(e edits) []byte {
 	r := x.req
 	dst := wire.AppendRequestLine(make([]byte, 0, len(r.Target)+512), r.Method, x.originTarget())
-	host := false
+	host, length := false, false
 	for i := range r.Fields.Len() {
 		name, value := r.Fields.At(i)
 		switch {
+		case strings.EqualFold(name, "Content-Length"):
+			if !length {
+				dst, length = wire.AppendField(dst, name, plainLength(value, r.Body)), true
+			}
 		case strings.EqualFold(name, "Host"):
 			dst, host = wire.AppendField(dst, name, x.hostValue(value)), true
 		case hopByHop(name), x.nominated.has(name), e.drop != nil && e.drop(name):
@@ -48,6 +53,14 @@ func (x *exchange) requestHead(e edits) []byte {
 	}
 	dst = appendVia(dst, r.Minor, x.p.via)
 	return append(x.appendRequestConnection(dst), "\r\n"...)
+}
+
+// plainLength is a Content-Length as one number, whatever accepted form it came in (RFC 9112 §6.3).
+func plainLength(value string, f wire.Framing) string {
+	if f.Length > 0 || strings.ContainsAny(value, ", ") {
+		value = strconv.FormatInt(f.Length, 10)
+	}
+	return value
 }
 
 // originTarget is the request target in the form an origin wants (RFC 9112 §3.2.1, §3.2.4).
@@ -231,13 +244,31 @@ func (x *exchange) passLines(r *upstream.Response, leave func(name string) bool)
 	if n := r.Fields.Len(); n > 0 {
 		size += 48 * n
 	}
+	length, repeated := false, soleLength(r)
 	dst := r.Fields.Append(make([]byte, 0, size), func(name string) bool {
+		if repeated != "" && strings.EqualFold(name, "Content-Length") {
+			length = true
+			return true
+		}
 		return hopByHop(name) || nominated.has(name) || leave != nil && leave(name)
 	})
+	if length && (leave == nil || !leave("Content-Length")) {
+		dst = wire.AppendField(dst, "Content-Length", repeated)
+	}
 	if !r.Fields.Has("Date") {
 		dst = wire.AppendField(dst, "Date", r.ResponseTime.UTC().Format(dateFormat))
 	}
 	return appendVia(dst, r.Minor, x.p.via)
+}
+
+// soleLength is the Content-Length of a response that gives it more than once, as one number; empty if it does not.
+func soleLength(r *upstream.Response) string {
+	values := r.Fields.Values("Content-Length")
+	if len(values) == 0 || len(values) == 1 && !strings.Contains(values[0], ",") {
+		return ""
+	}
+	first, _, _ := strings.Cut(values[0], ",")
+	return strings.TrimSpace(first)
 }
 
 // dateFormat is IMF-fixdate (RFC 9110 §5.6.7).

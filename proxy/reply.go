@@ -226,6 +226,11 @@ func (x *exchange) writeVector() error {
 // sendFill writes a body while it still comes in.
 func (x *exchange) sendFill(f framing) error {
 	r := &x.reply
+	if r.flight != nil && r.flight.fill.End() <= r.fill.Offset() {
+		if err := x.flush(); err != nil { // the head need not wait for the body
+			return err
+		}
+	}
 	defer x.watchBody(r.fill.Cancel)()
 	for {
 		b, err := r.fill.Next()
@@ -301,6 +306,11 @@ func (x *exchange) sendOrigin(f framing) error {
 	buf := x.p.copyBuffer()
 	defer x.p.returnCopyBuffer(buf)
 	body := x.reply.origin.Body
+	if !x.reply.origin.Pending() {
+		if err := x.flush(); err != nil { // the head need not wait for the body
+			return err
+		}
+	}
 	n, err := body.Read(*buf)
 	if err == nil && !body.Whole() {
 		defer x.watchBody(x.endOrigin)()

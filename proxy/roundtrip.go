@@ -391,6 +391,7 @@ func (x *exchange) pass(v verdict) {
 		x.switched(resp)
 		return
 	}
+	x.allowSilence(resp)
 	x.invalidate(resp)
 	v.status = resp.Status
 	if x.postStored(resp, x.p.store.Epoch(x.url), &v) {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jayproxy/jay/cache"
@@ -24,6 +25,7 @@ func (x *exchange) take(resp *upstream.Response, fl *flight, epoch cache.Epoch, 
 	if v.fwd == fwdStale {
 		x.rec.Decision = access.Updated
 	}
+	x.allowSilence(resp)
 	r := x.examine(resp)
 	v.status = resp.Status
 	ok, why := x.storable(r)
@@ -57,6 +59,13 @@ func (x *exchange) unasked(status int) (fault, bool) {
 		return fault{status: 502, kind: upstream.KindProtocolError, text: "the origin server gave an answer that does not fit the request"}, true
 	}
 	return fault{}, false
+}
+
+// allowSilence lets an event stream be silent for as long as an answer may take.
+func (x *exchange) allowSilence(r *upstream.Response) {
+	if strings.HasPrefix(strings.ToLower(r.Fields.Get("Content-Type")), "text/event-stream") {
+		r.AllowSilence(x.p.opt.HeaderTimeout)
+	}
 }
 
 // outdate drops the stored response that a newer one, which must not be stored, has shown to be out of date.
@@ -108,12 +117,37 @@ func (x *exchange) keep(r *received, length int64, fl *flight, epoch cache.Epoch
 	v.stored = true
 	fill := x.p.store.NewFill(cache.FillOptions{Expected: length, OnAbandon: fl.cancel})
 	reader, _ := fill.NewReader(0)
+	if length < 0 && r.Pending() {
+		first = x.chunkAhead(r.Response)
+	}
+	first = top(fill, first)
 	x.p.flights.publish(x.url, fl, validation.Span{}, e, fill)
 	x.p.work.Add(1)
 	go x.p.fillFrom(fl, r.Response, fill, first, e, epoch)
 	x.begin(e, -1, x.cacheStatus(v))
 	x.reply.fill, x.reply.flight = reader, fl
 	x.originAge(r)
+}
+
+// chunkAhead reads what has already arrived of a body of unknown length.
+func (x *exchange) chunkAhead(r *upstream.Response) []byte {
+	b := make([]byte, 4<<10)
+	n, _ := r.Body.Read(b) // a failure comes again
+	return b[:n]
+}
+
+// top puts bytes into a new fill, and returns those for which it has no room yet.
+func top(fill *cache.Fill, b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	buf, err := fill.Buffer()
+	if err != nil {
+		return b
+	}
+	n := copy(buf, b)
+	fill.Advance(n)
+	return b[n:]
 }
 
 // firstBytes reads what has already arrived of a body of known length. It tells whether that is all.

@@ -123,6 +123,8 @@ func (c *conn) admitIntercepted() bool {
 	}
 	c.dst = dst
 	if dst.Port() == 443 {
+		c.nc.SetReadDeadline(time.Now().Add(helloWait))
+		c.r.Wait() // the server's name, for the log; if none comes, the server may be the one to speak first
 		return c.relayRaw()
 	}
 	return c.speaksHTTP() || c.relayRaw()
@@ -184,6 +186,9 @@ func (c *conn) speaksHTTP() bool {
 
 // sniffWait is how long a client may be silent before its connection counts as one where the server speaks first.
 const sniffWait = 3 * time.Second
+
+// helloWait is how long a connection to port 443 is held back for its first bytes.
+const helloWait = 500 * time.Millisecond
 
 // relayRaw relays an intercepted connection to where it was meant to go, untouched. It returns false: nothing is left to do.
 func (c *conn) relayRaw() bool {

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"syscall"
 
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy"
-	"github.com/jayproxy/jay/tunnel"
 )
 
 // listener is an open socket and what its clients are.
@@ -25,7 +23,7 @@ func listen(ctx context.Context, c *config.Config) ([]listener, error) {
 	var all []listener
 	open := func(addresses []string, mode proxy.Mode) error {
 		for _, address := range addresses {
-			ln, err := listenOn(ctx, address, mode)
+			ln, err := proxy.Listen(ctx, address, mode)
 			if err != nil {
 				return listenError(address, err)
 			}
@@ -55,19 +53,6 @@ func interceptMode(c *config.Config) proxy.Mode {
 		return proxy.ByHost
 	}
 	return proxy.Redirect
-}
-
-// listenOn opens one listener. Multipath TCP is off: it would cost the kernel's shortcuts and original destinations.
-func listenOn(ctx context.Context, address string, mode proxy.Mode) (net.Listener, error) {
-	switch {
-	case mode == proxy.Redirect && runtime.GOOS != "linux":
-		return nil, errors.New("intercept-mode redirect works on Linux only; host works everywhere")
-	case mode == proxy.TProxy:
-		return tunnel.ListenTransparent(ctx, address)
-	}
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)
-	return lc.Listen(ctx, "tcp", address)
 }
 
 // listenError says what is wrong with an address in words that help.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -72,12 +73,13 @@ type Response struct {
 	RequestTime, ResponseTime time.Time
 
 	ctx     context.Context
-	cn      *conn       // nil once closed or hijacked
-	release func() bool // undoes context.AfterFunc; nil if ctx cannot end
-	sender  *sender     // nil without a request body
-	keep    bool        // the origin keeps the connection
-	early   bool        // the answer came before the end of the request
-	body    Body        // what Body points to: one allocation for both
+	cn      *conn         // nil once closed or hijacked
+	release func() bool   // undoes context.AfterFunc; nil if ctx cannot end
+	sender  *sender       // nil without a request body
+	keep    bool          // the origin keeps the connection
+	silence time.Duration // the longest time without a byte of body; 0: the client's
+	early   bool          // the answer came before the end of the request
+	body    Body          // what Body points to: one allocation for both
 }
 
 // Body is the content of a response. To [wire.Body] it adds the idle timeout
@@ -113,9 +115,16 @@ func (b *Body) Read(p []byte) (int, error) {
 func (b *Body) limit() {
 	cn := b.x.cn
 	if left := b.Remaining(); left < 0 || left > int64(len(cn.r.Buffered())) {
-		cn.limitRead(time.Now(), cn.client.opt.BodyIdleTimeout)
+		cn.limitRead(time.Now(), cmp.Or(b.x.silence, cn.client.opt.BodyIdleTimeout))
 	}
 }
+
+// AllowSilence lets d pass without a byte of body, in place of the client's
+// BodyIdleTimeout: event streams may be silent for long.
+func (x *Response) AllowSilence(d time.Duration) { x.silence = d }
+
+// Pending reports whether bytes of the body have arrived already.
+func (x *Response) Pending() bool { return x.cn != nil && x.cn.r.Pending() }
 
 // truncated reports whether a body that ends with the connection was cut below
 // TLS, without a close_notify alert (RFC 9112 §9.8).

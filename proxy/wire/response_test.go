@@ -97,7 +97,7 @@ func TestParseResponse_RFC9112_5_2_unfold(t *testing.T) {
 func TestParseResponse_errors_are_502(t *testing.T) {
 	for _, tt := range []struct{ head, want string }{
 		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "Content-Length beside Transfer-Encoding"},
-		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "transfer coding not implemented"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "unknown transfer coding"},
 		{"HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n\r\n", "folded framing field"},
 		{"HTTP/1.1 200 OK\r\n X: a\r\n b\r\n\r\n", "folded field line"},
 		{"HTTP/1.1 200 OK\r\nX: a\r\n \r\n\r\n", "folded field line"},

@@ -137,7 +137,7 @@ var (
 	errCodingLines   = &Error{400, "more than one Transfer-Encoding field"}
 	errCodingSyntax  = &Error{400, "malformed Transfer-Encoding"}
 	errCodingOrder   = &Error{400, "chunked is not the last transfer coding"}
-	errCoding        = &Error{501, "transfer coding not implemented"}
+	errCoding        = &Error{501, "unknown transfer coding"}
 	errChunkSize     = &Error{400, "malformed chunk size"}
 	errChunkLine     = &Error{400, "chunk size line not ended by CRLF"}
 	errChunkEnd      = &Error{400, "chunk data not followed by CRLF"}
