@@ -63,6 +63,10 @@ func (o *Options) complete() error {
 
 // Entry is one stored response. It must not be changed once it was given to Put or Swap, and is given to them once only.
 type Entry[M any] struct {
+	// In front, to lie in the cache line of Key, which every lookup compares.
+	node *node[M]     // set when stored
+	self [1]*Entry[M] // the snapshot of a key with one variant
+
 	// Key is the primary cache key (RFC 9111 §2).
 	Key string
 	// Variant is the secondary key that the nominated request fields give (RFC 9111 §4.1); "" without Vary.
@@ -75,9 +79,6 @@ type Entry[M any] struct {
 	Length int64
 	// Extra is the number of bytes Meta points to (a serialised head, for instance); it is charged like the body.
 	Extra int64
-
-	node *node[M]     // set when stored
-	self [1]*Entry[M] // the snapshot of a key with one variant
 }
 
 // Complete reports whether the whole representation is held.

@@ -21,8 +21,8 @@ var (
 // Sizes of segments, the pieces in which a fill takes memory.
 const (
 	firstSegment  = 4 << 10   // of a fill of unknown length; each following one is twice as large
-	exactSegment  = 64 << 10  // up to this length a fill of known length takes all at once
-	largeSegment  = 16 << 10  // first segment of a longer one
+	exactSegment  = 128 << 10 // up to this length a fill of known length takes all at once
+	largeSegment  = 32 << 10  // first segment of a longer one
 	maxSegment    = 256 << 10 // largest segment
 	windowSegment = 64 << 10  // segment of a window
 	windowBytes   = 256 << 10 // bytes that a windowed fill holds at most
@@ -75,7 +75,8 @@ type Fill struct {
 	abandoned bool
 	err       error
 	body      Body
-	first     FillReader // the first reader, spared an allocation
+	inline    [2]segment // where segments begins
+	first     FillReader // the first reader
 	readers   *FillReader
 	attached  bool // there was a reader
 	waiting   int  // readers in a wait
@@ -103,6 +104,7 @@ func (s *Store[M]) NewFill(o FillOptions) *Fill {
 		f.patience = defaultPatience
 	}
 	f.windowed = o.Expected > f.limit
+	f.segments = f.inline[:0]
 	f.readable.L, f.writable.L = &f.mu, &f.mu
 	f.budget.count.Add(1)
 	return f
@@ -169,9 +171,6 @@ func (f *Fill) grow() bool {
 // keep adds a segment to a fill that keeps everything. It reports false when the fill has to become a window.
 func (f *Fill) keep() bool {
 	received := f.end - f.start
-	if received > f.limit {
-		return false
-	}
 	if received == f.limit || received == f.expected {
 		f.budget.force(probeSegment)
 		f.add(probeSegment)
@@ -263,6 +262,7 @@ func (f *Fill) Advance(n int) {
 	g := &f.segments[len(f.segments)-1]
 	g.b = g.b[:len(g.b)+n]
 	f.end += int64(n)
+	f.windowed = f.windowed || f.end-f.start > f.limit
 	f.wake()
 }
 
@@ -296,6 +296,9 @@ func (f *Fill) Close(err error) {
 // rightsize makes the body of the segments, without spare capacity.
 func (f *Fill) rightsize() {
 	size := f.end - f.start
+	if n := len(f.segments); n > 0 && len(f.segments[n-1].b) == 0 {
+		f.segments = f.segments[:n-1] // the writer found the end in it
+	}
 	if n := len(f.segments); n > 1 && size <= exactSegment {
 		b := make([]byte, 0, size)
 		for _, g := range f.segments {
@@ -306,17 +309,25 @@ func (f *Fill) rightsize() {
 		last := &f.segments[n-1]
 		last.b = owned(last.b, cap(last.b))
 	}
-	runs := make([]run, 0, len(f.segments))
 	held := int64(0)
 	for _, g := range f.segments {
 		held += int64(cap(g.b))
-		if len(g.b) > 0 {
-			runs = append(runs, run{g.start, g.b})
-		}
 	}
 	f.budget.give(f.charged - held)
 	f.charged = held
-	f.body = ofRuns(runs)
+	f.body = bodyOf(f.segments)
+}
+
+// bodyOf returns the body of the segments.
+func bodyOf(segments []segment) Body {
+	if len(segments) == 1 {
+		return NewPart(segments[0].start, segments[0].b)
+	}
+	runs := make([]run, 0, len(segments))
+	for _, g := range segments {
+		runs = append(runs, run(g))
+	}
+	return ofRuns(runs)
 }
 
 // Body returns the received body. It reports false unless the fill was closed with nil and was never windowed.
