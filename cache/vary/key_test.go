@@ -164,6 +164,11 @@ func TestKey_RFC9111_4_1(t *testing.T) {
 		{"cookie-same", "Cookie", request{"Cookie: a=b; c=d"}, request{"Cookie: a=b; c=d"}, true},
 		{"cookie-comma", "Cookie", request{"Cookie: a=b, c"}, request{"Cookie: a=b,c"}, false},
 		{"cookie-lines", "Cookie", request{"Cookie: a=b, c=d"}, request{"Cookie: a=b", "Cookie: c=d"}, false},
+		{"cookie-lines-no-space", "Cookie", request{"Cookie: a=b,c=d"}, request{"Cookie: a=b", "Cookie: c=d"}, false},
+		{"cookie-lines-same", "Cookie", request{"Cookie: a=b", "Cookie: c=d"}, request{"Cookie: a=b", "Cookie: c=d"}, true},
+		{"cookie-lines-order", "Cookie", request{"Cookie: a=b", "Cookie: c=d"}, request{"Cookie: c=d", "Cookie: a=b"}, false},
+		{"cookie-empty", "Cookie", request{"Cookie:"}, request{}, false},
+		{"cookie-control", "Cookie", request{"Cookie: a\x01b"}, request{"Cookie: a\x01b"}, false},
 		{"cookie-quote", "Cookie", request{`Cookie: a="b`}, request{`Cookie: a="b`}, true},
 		{"authorization-comma", "Authorization", request{"Authorization: Digest a=1, b=2"}, request{"Authorization: Digest a=1,b=2"}, false},
 		{"user-agent-comma", "User-Agent", request{"User-Agent: (KHTML, like Gecko)"}, request{"User-Agent: (KHTML,like Gecko)"}, false},
@@ -205,6 +210,9 @@ func TestKeyAcceptLanguage_RFC9110_12_5_4(t *testing.T) {
 		{"text-is-not-meaning", "Accept-Language", l("en;q=500"), l("en;q=0.5"), false},
 		{"weight-four-digits", "Accept-Language", l("en;q=0.5000"), l("en;q=0.5"), false},
 		{"weight-above-one", "Accept-Language", l("en;q=1.001"), l("en"), false},
+		{"weight-above-one-order", "Accept-Language", l("en;q=1.001, de"), l("de, en;q=1.001"), false},
+		{"coding-alias-is-no-language", "Accept-Language", l("x-gzip"), l("gzip"), false},
+		{"most-members", "Accept-Language", l(many("en-%c%c", 23) + ",de"), l("de," + many("en-%c%c", 23)), true},
 		{"weight-no-zero", "Accept-Language", l("en;q=.5"), l("en;q=0.5"), false},
 		{"weight-empty", "Accept-Language", l("en;q="), l("en"), false},
 		{"weight-space-inside", "Accept-Language", l("en;q =0.5"), l("en;q=0.5"), false},
@@ -287,6 +295,7 @@ func TestKeyAccept_RFC9110_12_5_1(t *testing.T) {
 	})
 	c := func(s string) request { return request{"Accept-Charset: " + s} }
 	runMatch(t, []matchCase{
+		{"charset-alias", "Accept-Charset", c("x-gzip"), c("gzip"), false},
 		{"charset-order-and-case", "Accept-Charset", c("utf-8, ISO-8859-1;q=0.5"), c("iso-8859-1;q=0.5,UTF-8"), true},
 		{"charset-refused", "Accept-Charset", c("utf-8"), c("utf-8, x;q=0"), false},
 	})
@@ -351,4 +360,62 @@ func FuzzKeyDistinct(f *testing.F) {
 			t.Errorf("%q and %q are no lists and have the key %q", a, b, ka)
 		}
 	})
+}
+
+// Splitting Vary over lines changes nothing, and names come back in the one form that AppendKey wants.
+func FuzzNames(f *testing.F) {
+	f.Add("Foo, bar", "Accept-Encoding")
+	f.Add("*", "")
+	f.Add("a b", ",,")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		names, star := vary.Names([]string{a, b})
+		joined, star2 := vary.Names([]string{a + "," + b})
+		if star != star2 || !slices.Equal(names, joined) {
+			t.Errorf("%q, %q: %q, %v; joined %q, %v", a, b, names, star, joined, star2)
+		}
+		if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+			t.Errorf("%q, %q: %q is not sorted and unique", a, b, names)
+		}
+		for _, name := range names {
+			if http.CanonicalHeaderKey(name) != name || strings.ContainsAny(name, " ,:=\n") {
+				t.Errorf("%q, %q: name %q", a, b, name)
+			}
+		}
+		if again, star := vary.Names(names); star || !slices.Equal(again, names) {
+			t.Errorf("%q comes back as %q, %v", names, again, star)
+		}
+	})
+}
+
+// TestKeyIsSelfContained: a key says which names it is of, so that variants of responses with different Vary fields never have
+// the same one.
+func TestKeyIsSelfContained(t *testing.T) {
+	fields := []string{"", "Foo", "Bar", "Foo, Bar", "Accept", "Accept-Language", "Accept, Accept-Language", "Cookie"}
+	requests := []request{
+		{}, {"Foo: 1"}, {"Bar: 1"}, {"Foo: 1", "Bar: 1"}, {"Accept: a/b"}, {"Accept-Language: de"}, {"Cookie: a=b"},
+		{"Foo:", "Bar:"}, {"Foo: Bar"}, {"Foo: =", "Bar: :"},
+	}
+	for i, a := range fields {
+		for _, b := range fields[i+1:] {
+			for _, ra := range requests {
+				for _, rb := range requests {
+					ka, _ := vary.Key([]string{a}, ra.header())
+					kb, _ := vary.Key([]string{b}, rb.header())
+					if ka == kb {
+						t.Errorf("Vary: %s with %q and Vary: %s with %q have the key %q", a, ra, b, rb, ka)
+					}
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkAppendKeyOfLines(b *testing.B) {
+	names, _ := vary.Names([]string{"Accept-Encoding"})
+	var source vary.Source = lineSource{"accept-encoding", "gzip, deflate, br, zstd"}
+	buf := make([]byte, 0, 512)
+	b.ReportAllocs()
+	for b.Loop() {
+		vary.AppendKey(buf, names, source)
+	}
 }

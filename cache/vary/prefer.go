@@ -89,9 +89,9 @@ func mentions(list, item string) bool {
 	return n > 1
 }
 
-// only returns the single member of a field that consists of one, else "".
+// only returns the value of a field that has one line, else "". A list of several members equals no language and no coding.
 func only(values []string) string {
-	if len(values) != 1 || strings.IndexByte(values[0], ',') >= 0 {
+	if len(values) != 1 {
 		return ""
 	}
 	return trimOWS(values[0])

@@ -85,7 +85,11 @@ func TestPrefersOtherNames(t *testing.T) {
 	a, _ := vary.Key([]string{"Accept-Language"}, request{"Accept-Language: en"}.header())
 	b, _ := vary.Key([]string{"Accept-Language, Foo"}, request{"Accept-Language: de"}.header())
 	c, _ := vary.Key([]string{"Accept-Language-X"}, request{"Accept-Language-X: de"}.header())
+	d, _ := vary.Key([]string{"Accept-Language"}, request{"Accept-Language: de"}.header())
 	de := http.Header{"Content-Language": {"de"}}
+	if vary.Prefers(c, d, de) {
+		t.Errorf("a name that begins like Accept-Language is taken for it")
+	}
 	if vary.Prefers(a, b, de) || vary.Prefers(b, a, de) || vary.Prefers(a, "", de) || vary.Prefers(c, b, de) {
 		t.Errorf("keys of other names match")
 	}

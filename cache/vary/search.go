@@ -95,9 +95,6 @@ func (r Rule) Normalize(target string) string {
 	}
 	path, query, _ := strings.Cut(target, "?")
 	params := r.significant(query)
-	if len(params) == 0 {
-		return path
-	}
 	if r.keyOrder {
 		slices.SortStableFunc(params, func(a, b param) int { return strings.Compare(a.name, b.name) })
 	}

@@ -212,3 +212,29 @@ func BenchmarkNormalize(b *testing.B) {
 		})
 	}
 }
+
+func TestNormalize_Draft6(t *testing.T) {
+	tests := []struct{ rule, in, want string }{
+		{`key-order`, "/x", "/x"},
+		{`key-order`, "/x?", "/x"},
+		{`key-order`, "/x?a", "/x?a="},
+		{`key-order`, "/x?b&a", "/x?a=&b="},
+		{`key-order`, "/x?=", "/x?="},
+		{`key-order`, "/x?a=%7e%2f~", "/x?a=~%2F~"},
+		{`key-order`, "/x?a=\xf6", "/x?a=%F6"},
+		{`key-order`, "/x?a=b?c", "/x?a=b%3Fc"},
+		{`key-order`, "/x%2f/../y?a", "/x%2f/../y?a="},
+		{`key-order`, "?b&a", "?a=&b="},
+		{`key-order`, "", ""},
+		{`key-order`, "*", "*"},
+		{`params=("a")`, "/x?b+c=d+e&a=1", "/x?b%20c=d%20e"},
+		{`except=()`, "/x?a=1#f", "/x"},
+		{``, "/x?b&&a=%7e", "/x?b&&a=%7e"},
+	}
+	for _, tt := range tests {
+		rule, _ := vary.ParseNoVarySearch([]string{tt.rule})
+		if got := rule.Normalize(tt.in); got != tt.want {
+			t.Errorf("under %q, %q is %q; want %q", tt.rule, tt.in, got, tt.want)
+		}
+	}
+}
