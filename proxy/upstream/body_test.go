@@ -435,6 +435,34 @@ func TestClose_SendsOn(t *testing.T) {
 	}
 }
 
+// TestClose_Cancelled: Close does not wait for the rest of an upload whose
+// client has gone.
+func TestClose_Cancelled(t *testing.T) {
+	noLeaks(t)
+	o := newOrigin(t, func(_ int, p *peer) {
+		p.head()
+		p.r.ReadByte()
+		p.say(okHello)
+		p.wait()
+	})
+	c := newClient(t, upstream.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	body := newClientBody()
+	r := post(body, 6)
+	r.StopBody = body.stop
+	go func() { body.data <- "one" }()
+	resp, err := c.Do(ctx, o.origin(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.ReadAll(resp.Body)
+	cancel()
+	resp.Close()
+	if n := body.stops.Load(); n != 1 || body.reading.Load() {
+		t.Errorf("got %d calls of StopBody, reading %v; want 1, not reading", n, body.reading.Load())
+	}
+}
+
 // TestDo_ResetWhileSending: an origin that resets ends the request at once.
 func TestDo_ResetWhileSending(t *testing.T) {
 	noLeaks(t)

@@ -26,8 +26,11 @@ func TestDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !resp.Pending() { // sent with the head, in one write
+			t.Error("got no body pending; want some")
+		}
 		body, err := io.ReadAll(resp.Body)
-		if string(body) != "hello" || err != nil || !resp.Body.Whole() {
+		if string(body) != "hello" || err != nil || !resp.Body.Whole() || resp.Pending() {
 			t.Errorf("got %q, %v; want hello", body, err)
 		}
 		resp.Close()

@@ -103,13 +103,10 @@ func (x *Response) repeatable(r *Request, err error) bool {
 // receive reads heads until a final one. silent says that not one byte came.
 // sendErr is what sending failed with; it explains a missing answer better.
 func (x *Response) receive(r *Request, sendErr error) (silent bool, err error) {
-	limit := r.HeaderTimeout
-	if limit <= 0 {
-		limit = x.cn.client.opt.HeaderTimeout
-	}
-	now := x.RequestTime
+	limit := orDefault(r.HeaderTimeout, x.cn.client.opt.HeaderTimeout)
+	x.ResponseTime = x.RequestTime
 	for interim := 0; ; interim++ {
-		if err := x.await(now, limit); err != nil {
+		if err := x.await(x.ResponseTime, limit); err != nil {
 			if sendErr != nil {
 				err = sendErr
 			}
@@ -118,26 +115,25 @@ func (x *Response) receive(r *Request, sendErr error) (silent bool, err error) {
 		if err := x.readHead(r); err != nil {
 			return false, err
 		}
-		now = time.Now()
+		x.ResponseTime = time.Now()
 		if x.Status >= 200 || x.Status == 101 {
-			break
+			return false, x.begin(r, sendErr)
 		}
-		if interim == x.cn.client.opt.MaxInterim {
-			return false, &Error{KindProtocolError, 502, errInterim}
-		}
-		if r.Interim == nil {
-			continue
-		}
-		if err := r.Interim(&x.Response); err != nil {
+		if err := x.passInterim(r, interim+1); err != nil {
 			return false, err
 		}
 	}
-	if x.Status == 101 && !r.Upgrade {
-		return false, &Error{KindProtocolError, 502, errUnaskedUpgrade}
+}
+
+// passInterim deals with the nth answer that is not final (RFC 9110 §15.2).
+func (x *Response) passInterim(r *Request, n int) error {
+	if n > x.cn.client.opt.MaxInterim {
+		return &Error{KindProtocolError, 502, errInterim}
 	}
-	x.ResponseTime = now
-	x.begin(sendErr)
-	return false, nil
+	if r.Interim == nil {
+		return nil
+	}
+	return r.Interim(&x.Response)
 }
 
 // await waits for the first bytes of a head. As long as the request is still
@@ -180,7 +176,10 @@ func (x *Response) readHead(r *Request) error {
 }
 
 // begin makes x the final response.
-func (x *Response) begin(sendErr error) {
+func (x *Response) begin(r *Request, sendErr error) error {
+	if x.Status == 101 && !r.Upgrade {
+		return &Error{KindProtocolError, 502, errUnaskedUpgrade}
+	}
 	x.Detach()
 	x.cn.r.Body(&x.body.Body, x.Response.Body)
 	x.keep = sendErr == nil && x.Status != 101 && persistent(&x.Response)
@@ -189,6 +188,7 @@ func (x *Response) begin(sendErr error) {
 	if x.early && x.Status >= 300 { // RFC 9112 §9.5: who was refused need not send the rest
 		s.stop()
 	}
+	return nil
 }
 
 // persistent reports whether the origin keeps the connection (RFC 9112 §9.3).

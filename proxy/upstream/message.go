@@ -171,7 +171,10 @@ func (x *Response) requestSent() bool {
 	}
 	if x.early {
 		if x.Status < 300 && s.moved.Load() {
-			<-s.done
+			select {
+			case <-s.done:
+			case <-x.ctx.Done():
+			}
 		}
 		return false
 	}

@@ -61,32 +61,37 @@ func (c *Client) take(ctx context.Context, o Origin, fresh bool) (*conn, *pool, 
 		p = &pool{origin: o}
 		c.pools[o] = p
 	}
-	if n := len(p.idle); n > 0 && !fresh {
-		cn := c.removeIdle(p.idle[n-1])
-		c.mu.Unlock()
-		return cn, p, nil
-	}
-	if p.open < c.opt.MaxPerOrigin {
-		p.open++
-		c.mu.Unlock()
-		return nil, p, nil
-	}
-	if len(p.idle) > 0 { // fresh: the idle connection that has least to lose gives its slot
-		cn := c.removeIdle(p.idle[0])
-		delete(c.conns, cn)
-		c.mu.Unlock()
-		cn.close()
-		return nil, p, nil
-	}
-	turn := make(chan *conn, 1)
-	p.waiters = append(p.waiters, turn)
+	cn, turn := c.takeNow(p, fresh)
 	c.mu.Unlock()
-	cn, err := c.wait(ctx, p, turn)
-	if cn != nil && fresh {
+	if turn != nil {
+		var err error
+		if cn, err = c.wait(ctx, p, turn); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cn != nil && fresh { // only its slot is wanted
 		c.forget(cn)
 		cn = nil
 	}
-	return cn, p, err
+	return cn, p, nil
+}
+
+// takeNow takes what p has: a connection, or a slot, or else a turn to wait for.
+// With fresh set a connection is to be given up for its slot, so the oldest goes.
+func (c *Client) takeNow(p *pool, fresh bool) (cn *conn, turn chan *conn) {
+	n := len(p.idle)
+	switch {
+	case n > 0 && !fresh:
+		return c.removeIdle(p.idle[n-1]), nil
+	case p.open < c.opt.MaxPerOrigin:
+		p.open++
+		return nil, nil
+	case n > 0:
+		return c.removeIdle(p.idle[0]), nil
+	}
+	turn = make(chan *conn, 1)
+	p.waiters = append(p.waiters, turn)
+	return nil, turn
 }
 
 // wait waits for its turn.

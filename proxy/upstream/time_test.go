@@ -390,6 +390,32 @@ func TestBody_IdleTimeout(t *testing.T) {
 	}
 }
 
+// TestAllowSilence: an event stream may be silent for longer than other bodies.
+func TestAllowSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := upstream.New(upstream.Options{DialContext: pipes(t, func(p *peer) {
+			p.head()
+			p.say("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+			time.Sleep(9 * time.Minute)
+			p.say("data: 1\n\n")
+			p.wait()
+		})})
+		defer c.Close()
+		resp, err := c.Do(t.Context(), anywhere, get())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Close()
+		resp.AllowSilence(10 * time.Minute)
+		began := time.Now()
+		body, err := io.ReadAll(resp.Body)
+		if string(body) != "data: 1\n\n" || kind(err) != upstream.KindConnectionReadTimeout {
+			t.Errorf("got %q, %v; want an event, then %s", body, err, upstream.KindConnectionReadTimeout)
+		}
+		between(t, time.Since(began)-9*time.Minute, 10*time.Minute)
+	})
+}
+
 // TestReap: idle connections end in time, each in its own, and in the order of use.
 func TestReap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
