@@ -61,7 +61,8 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Entry is one stored response. It must not be changed once it was given to Put or Swap, and is given to them once only.
+// Entry is one stored response. It must not be changed once it was given to Put or Swap, and is given to them once only;
+// a changed copy is another entry.
 type Entry[M any] struct {
 	// In front, to lie in the cache line of Key, which every lookup compares.
 	node *node[M]     // set when stored
@@ -80,6 +81,9 @@ type Entry[M any] struct {
 	// Extra is the number of bytes Meta points to (a serialised head, for instance); it is charged like the body.
 	Extra int64
 }
+
+// stored reports whether e itself was given to Put or Swap, which a copy of it was not.
+func (e *Entry[M]) stored() bool { return e.self[0] == e }
 
 // Complete reports whether the whole representation is held.
 func (e *Entry[M]) Complete() bool { return e.Length >= 0 && e.Body.Covers(0, e.Length) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"sort"
 	"testing"
 
@@ -81,10 +80,10 @@ func sizer(lognormal bool) func(n int) int {
 }
 
 // trace returns the requests of a trace; objects requested twice are the same value.
-func trace(make_ func(*rand.Rand) func(int) int, size func(int) int) []*object {
+func trace(n int, make_ func(*rand.Rand) func(int) int, size func(int) int) []*object {
 	next := make_(rand.New(rand.NewPCG(1, 2)))
 	known := map[int]*object{}
-	list := make([]*object, requests)
+	list := make([]*object, n)
 	for i := range list {
 		n := next(i)
 		if known[n] == nil {
@@ -110,7 +109,7 @@ func BenchmarkHitRatio(b *testing.B) {
 				for _, kind := range []string{"jay", "lru", "s3fifo"} {
 					b.Run(fmt.Sprintf("%s/%s/%d%%/%s", sizes, tr.name, percent, kind), func(b *testing.B) {
 						if reqs == nil {
-							reqs = trace(tr.make, sizer(lognormal))
+							reqs = trace(requests, tr.make, sizer(lognormal))
 						}
 						replay(b, reqs, percent, kind)
 					})
@@ -269,7 +268,7 @@ func (c *s3fifo) evictMain() {
 // The store must not fall behind a simple LRU by much on any of the traces; the benchmark tells how it really does.
 func TestHitRatio(t *testing.T) {
 	for _, tr := range traces {
-		reqs := slices.Clone(trace(tr.make, sizer(false))[:200_000])
+		reqs := trace(60_000, tr.make, sizer(false))
 		s := open(t, cache.Options{MaxBytes: 8 << 20})
 		charge := func(o *object) int64 { return s.Charge(entryOf(o)) }
 		hits := func(do access) (n float64) {

@@ -95,7 +95,7 @@ func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) {
 	switch {
 	case s.closed:
 		return false, ReasonClosed
-	case e.node != nil:
+	case e.stored():
 		return false, ReasonReused
 	case at != s.epochOf(s.hashOf(e.Key)):
 		return false, ReasonInvalidated
@@ -111,7 +111,7 @@ func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) {
 // Variant. It serves refreshed fields (RFC 9111 §4.3.4) and merged parts (§3.4), and makes next the newest variant. It
 // costs little while the charge does not grow.
 func (s *Store[M]) Swap(old, next *Entry[M]) bool {
-	if old.node == nil || next.node != nil || old.Key != next.Key || old.Variant != next.Variant {
+	if old.node == nil || next.stored() || old.Key != next.Key || old.Variant != next.Variant {
 		return false
 	}
 	charge := s.charge(next)

@@ -178,6 +178,29 @@ func TestSwap(t *testing.T) {
 	}
 }
 
+// A copy of a stored entry is an entry that was not stored yet.
+func TestSwap_Copy(t *testing.T) {
+	s := open(t, cache.Options{})
+	old := entry("k", "v", 100)
+	put(t, s, old)
+	next := *old
+	next.Meta.n = 1
+	if !s.Swap(old, &next) || names(s.Variants("k")) != "v1" {
+		t.Errorf("Swap of a changed copy: variants = %q; want v1", names(s.Variants("k")))
+	}
+	again := next
+	if ok, why := s.Put(&again, s.Epoch("k")); !ok || s.Variants("k")[0] != &again {
+		t.Errorf("Put of a copy = %t, %q; want it stored", ok, why)
+	}
+	if ok, why := s.Put(&next, s.Epoch("k")); ok || why != cache.ReasonReused {
+		t.Errorf("Put of an entry twice = %t, %q; want %q", ok, why, cache.ReasonReused)
+	}
+	if third := again; s.Delete(&third) || len(s.Variants("k")) != 1 {
+		t.Error("Delete of a copy deleted the entry")
+	}
+	audit(t, s)
+}
+
 func TestSwap_Refuses(t *testing.T) {
 	s := open(t, cache.Options{MaxBytes: 1 << 20})
 	old := entry("k", "v", 100)
