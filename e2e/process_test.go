@@ -97,9 +97,7 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	j := startJay(t)
 	for _, want := range []string{j.Proxy, j.Intercept, "64", "export http_proxy=", "https_proxy=", "curl -x"} {
-		if !strings.Contains(j.Stderr(), want) {
-			t.Errorf("stderr lacks %q:\n%s", want, j.Stderr())
-		}
+		eventually(t, "stderr has "+want, func() bool { return strings.Contains(j.Stderr(), want) })
 	}
 }
 
@@ -151,7 +149,7 @@ func TestShutdown(t *testing.T) {
 	if resp.Err != nil || string(resp.Body) != "halfhalf" {
 		t.Errorf("got %v; want the running exchange to finish", resp)
 	}
-	if err := j.Stop(); err != nil {
+	if err := j.Wait(); err != nil {
 		t.Error(err)
 	}
 	if d := time.Since(began); d > 9*time.Second {

@@ -136,8 +136,10 @@ func TestSecureTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := origin.Serve(l, func(x *origin.Exchange) { x.OK("secure") })
-	t.Cleanup(o.Close) // a failed handshake is no violation to report
-	plain := startOrigin(t, func(x *origin.Exchange) { x.OK("plain") })
+	t.Cleanup(o.Close)                                                     // a failed handshake is no violation to report
+	plain, err := origin.Start(func(x *origin.Exchange) { x.OK("plain") }) // it sees a TLS hello, which it cannot read
+	must(t, err)
+	t.Cleanup(plain.Close)
 	caFile := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, os.WriteFile(caFile, ca, 0o600))
 	get := func(j, target string) *rawhttp.Response {

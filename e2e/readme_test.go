@@ -98,7 +98,10 @@ func TestReadme(t *testing.T) {
 		ran++
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			runSnippet(t, blocks[name])
+			out := runSnippet(t, blocks[name])
+			if name == "first-minute" && (!strings.Contains(out, "; hit") || !strings.Contains(out, "\nAge: ")) {
+				t.Errorf("got %s; want a hit with Age and Cache-Status", out)
+			}
 		})
 	}
 	if ran == 0 {

@@ -12,8 +12,9 @@ import (
 )
 
 // runSnippet runs a script of the README in a namespace of its own, in which
-// http://example.com/ answers. What the script leaves running is ended.
-func runSnippet(t *testing.T, script string) {
+// http://example.com/ answers, and returns its output. What the script leaves
+// running is ended.
+func runSnippet(t *testing.T, script string) string {
 	t.Helper()
 	needRoot(t)
 	need(t, "curl")
@@ -42,4 +43,5 @@ func runSnippet(t *testing.T, script string) {
 	if err != nil && err != exec.ErrWaitDelay {
 		t.Errorf("%v\n%s\noutput:\n%s", err, script, out)
 	}
+	return string(out)
 }

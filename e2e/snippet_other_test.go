@@ -4,7 +4,8 @@ package e2e
 
 import "testing"
 
-func runSnippet(t *testing.T, _ string) {
+func runSnippet(t *testing.T, _ string) string {
 	t.Helper()
 	needRoot(t)
+	return ""
 }

@@ -159,8 +159,18 @@ func (j *Jay) Stop() error {
 	return j.stop
 }
 
+// Wait is Stop without the signal, for a process that has been told to end.
+func (j *Jay) Wait() error {
+	j.once.Do(func() { j.stop = j.end() })
+	return j.stop
+}
+
 func (j *Jay) stopOnce() error {
 	_ = j.Signal(syscall.SIGTERM)
+	return j.end()
+}
+
+func (j *Jay) end() error {
 	select {
 	case <-j.done:
 	case <-time.After(stopTimeout):
