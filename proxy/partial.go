@@ -96,7 +96,7 @@ func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 			if cur != nil && cur.Meta.fresh.Received.After(e.Meta.fresh.Received) {
 				return
 			}
-			p.store.Put(&next, epoch)
+			p.put(&next, epoch)
 			return
 		}
 		if next.Body = cur.Body.Merge(body); next.Body.Held() == cur.Body.Held() || p.store.Swap(cur, &next) {

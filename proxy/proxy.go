@@ -30,17 +30,19 @@ import (
 
 // Proxy is a caching proxy. Make one with New, give it listeners with Serve, and end it with Shutdown.
 type Proxy struct {
-	opt     Options
-	log     *slog.Logger
-	via     string // the pseudonym
-	store   *cache.Store[stored]
-	flights flights
-	tunnels tunnel.Registry
-	gp      *goproxy.ProxyHttpServer
-	guarded *upstream.Client // for other machines' clients: every address is checked before it is dialled
-	direct  *upstream.Client // for clients on this machine, which could reach everything without Jay, too
-	own     tunnel.Addresses
-	stats   counters
+	opt      Options
+	log      *slog.Logger
+	via      string // the pseudonym
+	store    *cache.Store[stored]
+	flights  flights
+	groups   groups
+	searches searches
+	tunnels  tunnel.Registry
+	gp       *goproxy.ProxyHttpServer
+	guarded  *upstream.Client // for other machines' clients: every address is checked before it is dialled
+	direct   *upstream.Client // for clients on this machine, which could reach everything without Jay, too
+	own      tunnel.Addresses
+	stats    counters
 
 	outBufs, copyBufs sync.Pool
 	lanes             sync.Pool // exchanges for hits

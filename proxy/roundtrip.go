@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"time"
 
 	"github.com/jayproxy/jay/cache/vary"
@@ -69,7 +70,7 @@ func (x *exchange) fromCache() {
 // selectStored is the stored response that the request selects (RFC 9111 §4.1), the most recent where several do; nil
 // with the reason why there is none. A whole one is better than a part, and a part must be of use.
 func (x *exchange) selectStored() (*entry, string) {
-	variants := x.p.store.Variants(x.url)
+	variants := x.variants()
 	var part *entry
 	for _, e := range variants {
 		if !x.matches(e) || !x.reachable(&e.Meta) {
@@ -406,13 +407,19 @@ func (x *exchange) invalidate(resp *upstream.Response) {
 		return
 	}
 	x.p.drop(x.url)
-	for _, target := range validation.Targets(x.uri(), resp.Fields.Header()) {
+	h := resp.Fields.Header()
+	for _, target := range validation.Targets(x.uri(), h) {
 		x.p.drop(x.scheme + "://" + x.authority + target)
 	}
+	x.invalidateGroups(h)
 }
 
 // drop invalidates one URI: what is stored, and what is on its way.
 func (p *Proxy) drop(key string) {
+	origin := key[:len("https://")+max(strings.IndexByte(key[len("https://"):], '/'), 0)]
+	if same, ok := p.searches.find(origin, key[len(origin):]); ok && same != key {
+		p.store.Invalidate(same)
+	}
 	p.store.Invalidate(key)
 	p.flights.forget(key)
 	p.flights.forget(partsOf(key))

@@ -27,6 +27,8 @@ type stored struct {
 	// asked and answered are the Range field and the Content-Range of a stored 206.
 	asked    string
 	answered validation.Span
+	// indexed tells that the response belongs to a cache group or has a rule for its query.
+	indexed bool
 	// withholds tells that some of the lines may not be reused without validation (no-cache="…", RFC 9111 §5.2.2.4).
 	withholds  bool
 	addr       netip.AddrPort // where it came from
@@ -119,6 +121,7 @@ func (x *exchange) meta(v *received) stored {
 		m.names, m.values = append(m.names, name), append(m.values, strings.Clone(fieldValue(x, name)))
 	}
 	m.gap, _ = validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
+	m.indexed = v.fields["Cache-Groups"] != nil || v.fields["No-Vary-Search"] != nil
 	m.withholds = withholds(&m)
 	return m
 }

@@ -167,7 +167,7 @@ func firstBytes(r *upstream.Response, length int64) ([]byte, bool) {
 // keepWhole stores a response that has arrived completely.
 func (x *exchange) keepWhole(r *received, e *entry, body []byte, fl *flight, epoch cache.Epoch, v verdict) {
 	e.Body = cache.NewBody(body)
-	stored, why := x.p.store.Put(e, epoch)
+	stored, why := x.p.put(e, epoch)
 	if v.stored = stored; !stored {
 		v.detail = why
 	}
@@ -248,7 +248,7 @@ func (p *Proxy) fillFrom(fl *flight, resp *upstream.Response, fill *cache.Fill, 
 	}
 	whole := *e
 	whole.Body, whole.Length = body, body.Held()
-	if stored, why := p.store.Put(&whole, epoch); !stored {
+	if stored, why := p.put(&whole, epoch); !stored {
 		p.log.Debug("not stored", "url", e.Key, "reason", why)
 	}
 }

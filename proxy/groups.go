@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/jayproxy/jay/cache"
+	"github.com/jayproxy/jay/cache/vary"
+)
+
+// indexBytes bounds what each of the two indexes beside the store holds.
+const indexBytes = 4 << 20
+
+// groups finds stored responses by the cache groups that their origins put them in (RFC 9875).
+type groups struct {
+	mu    sync.Mutex
+	m     map[string]map[string]struct{} // origin and group, to cache keys
+	bytes int
+}
+
+// groupKey names a group, which is one origin's.
+func groupKey(origin, group string) string { return origin + " " + group }
+
+// add notes that a response with this key is in the groups. It returns the keys of groups that there is no room for any
+// more: they have to be invalidated, which is always allowed, since they would not be found later.
+func (g *groups) add(origin string, names []string, key string) (lost []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.m == nil {
+		g.m = map[string]map[string]struct{}{}
+	}
+	for _, name := range names {
+		id := groupKey(origin, name)
+		if g.m[id] == nil {
+			g.m[id] = map[string]struct{}{}
+			g.bytes += len(id) + mapCost
+		}
+		if _, ok := g.m[id][key]; !ok {
+			g.m[id][key] = struct{}{}
+			g.bytes += len(key) + mapCost
+		}
+	}
+	for id := range g.m {
+		if g.bytes <= indexBytes {
+			break
+		}
+		lost = append(lost, g.remove(id)...)
+	}
+	return lost
+}
+
+// mapCost is about what a map entry costs beyond its bytes.
+const mapCost = 64
+
+// take removes a group and returns the keys that were in it.
+func (g *groups) take(origin, name string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.remove(groupKey(origin, name))
+}
+
+// remove drops a group from the index; the lock is held.
+func (g *groups) remove(id string) (keys []string) {
+	members, ok := g.m[id]
+	if !ok {
+		return nil
+	}
+	for key := range members {
+		keys = append(keys, key)
+		g.bytes -= len(key) + mapCost
+	}
+	g.bytes -= len(id) + mapCost
+	delete(g.m, id)
+	return keys
+}
+
+// invalidateGroups drops what an unsafe request's answer says is out of date (RFC 9875 §3).
+func (x *exchange) invalidateGroups(h http.Header) {
+	for _, name := range vary.ParseGroups(h["Cache-Group-Invalidation"]) {
+		for _, key := range x.p.groups.take(x.scheme+"://"+x.authority, name) {
+			x.p.drop(key)
+		}
+	}
+}
+
+// searches finds a stored response for a URL whose query differs from it in nothing that matters (No-Vary-Search).
+type searches struct {
+	mu    sync.Mutex
+	rules map[string][]vary.Rule // scheme, authority and path, to the rules that were seen there
+	keys  map[string]string      // the same with the canonical query, to a cache key
+	bytes int
+}
+
+// maxRules bounds the rules of one path.
+const maxRules = 4
+
+// add notes a response that is stored under key and has a rule for its query. When the index is full it begins anew.
+func (s *searches) add(origin, target, key string, rule vary.Rule) {
+	path, _, _ := strings.Cut(target, "?")
+	base, canonical := origin+path, origin+rule.Normalize(target)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cost := len(base) + len(canonical) + len(key) + 3*mapCost; s.keys == nil || s.bytes+cost > indexBytes {
+		s.rules, s.keys, s.bytes = map[string][]vary.Rule{}, map[string]string{}, 0
+	}
+	known := s.rules[base]
+	for _, r := range known {
+		if r.Normalize(target) == rule.Normalize(target) {
+			s.put(canonical, key)
+			return
+		}
+	}
+	if len(known) < maxRules {
+		s.rules[base] = append(known, rule)
+		s.bytes += len(base) + 2*mapCost
+		s.put(canonical, key)
+	}
+}
+
+// put notes one key; the lock is held.
+func (s *searches) put(canonical, key string) {
+	if _, ok := s.keys[canonical]; !ok {
+		s.bytes += len(canonical) + len(key) + mapCost
+	}
+	s.keys[canonical] = key
+}
+
+// find is the key of a stored response that may be equivalent to a target.
+func (s *searches) find(origin, target string) (key string, ok bool) {
+	path, _, _ := strings.Cut(target, "?")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rules[origin+path] {
+		if key, ok = s.keys[origin+r.Normalize(target)]; ok {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+// variants are the stored responses for the request's URL, or for one that its origin says is equivalent.
+func (x *exchange) variants() []*entry {
+	if list := x.p.store.Variants(x.url); len(list) > 0 {
+		return list
+	}
+	origin := x.scheme + "://" + x.authority
+	target := x.url[len(origin):]
+	key, ok := x.p.searches.find(origin, target)
+	if !ok || key == x.url {
+		return nil
+	}
+	var out []*entry
+	for _, e := range x.p.store.Variants(key) {
+		rule, ok := vary.ParseNoVarySearch(e.Meta.header()["No-Vary-Search"])
+		if ok && rule.Equivalent(e.Key[len(origin):], target) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// put stores a response, and notes it where it can be found otherwise than by its URL.
+func (p *Proxy) put(e *entry, at cache.Epoch) (bool, string) {
+	ok, why := p.store.Put(e, at)
+	if !ok || !e.Meta.indexed {
+		return ok, why
+	}
+	h := e.Meta.header()
+	end := len("https://") + strings.IndexByte(e.Key[len("https://"):], '/')
+	origin, target := e.Key[:end], e.Key[end:]
+	if rule, ok := vary.ParseNoVarySearch(h["No-Vary-Search"]); ok {
+		p.searches.add(origin, target, e.Key, rule)
+	}
+	for _, key := range p.groups.add(origin, vary.ParseGroups(h["Cache-Groups"]), e.Key) {
+		p.drop(key)
+	}
+	return ok, why
+}
