@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"testing"
 
 	"github.com/jayproxy/jay/proxy/upstream"
@@ -61,6 +62,54 @@ func BenchmarkDo(b *testing.B) {
 	b.Run("1KiB", func(b *testing.B) { benchDo(b, 1<<10, ctx, get()) })
 	b.Run("1KiB-background", func(b *testing.B) { benchDo(b, 1<<10, context.Background(), get()) })
 	b.Run("100KiB", func(b *testing.B) { benchDo(b, 100<<10, ctx, get()) })
+}
+
+// BenchmarkTransport is the same with net/http's client.
+func BenchmarkTransport(b *testing.B) {
+	o := echoOrigin(b, 1<<10)
+	tr := &http.Transport{DisableCompression: true}
+	defer tr.CloseIdleConnections()
+	buf := make([]byte, 64<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := http.NewRequestWithContext(b.Context(), "GET", "http://"+o.ln.Addr().String(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		resp, err := tr.RoundTrip(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for err == nil {
+			_, err = resp.Body.Read(buf)
+		}
+		resp.Body.Close()
+	}
+}
+
+// BenchmarkDoParallel has many exchanges at once on many connections.
+func BenchmarkDoParallel(b *testing.B) {
+	o := echoOrigin(b, 1<<10)
+	c := newClient(b, upstream.Options{})
+	key := o.origin()
+	b.SetParallelism(16)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		ctx, cancel := context.WithCancel(b.Context())
+		defer cancel()
+		buf := make([]byte, 64<<10)
+		for pb.Next() {
+			resp, err := c.Do(ctx, key, get())
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			for err == nil {
+				_, err = resp.Body.Read(buf)
+			}
+			resp.Close()
+		}
+	})
 }
 
 // BenchmarkRaw is the same traffic without the client: write, read.

@@ -134,21 +134,21 @@ func (c *Client) lookup(host string, a *answer) {
 	}
 	keep := keepFound
 	if err != nil {
-		a.err, keep = dnsError(err)
+		keep, a.err = dnsError(err)
 	}
 	a.until = time.Now().Add(keep)
 }
 
-// dnsError turns a resolver's error into an [*Error] and says how long to keep it.
-func dnsError(err error) (error, time.Duration) {
+// dnsError says how long to keep a resolver's error, and names it.
+func dnsError(err error) (time.Duration, error) {
 	var de *net.DNSError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &de) && de.IsTimeout:
-		return &Error{KindDNSTimeout, 504, err}, keepFailed
+		return keepFailed, &Error{KindDNSTimeout, 504, err}
 	case errors.Is(err, errNoAddress), de != nil && de.IsNotFound:
-		return &Error{KindDNSError, 502, err}, keepNotFound
+		return keepNotFound, &Error{KindDNSError, 502, err}
 	}
-	return &Error{KindDNSError, 502, err}, keepFailed
+	return keepFailed, &Error{KindDNSError, 502, err}
 }
 
 // isName reports whether host has the form of a host name. A last label that is
