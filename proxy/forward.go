@@ -211,9 +211,9 @@ const rateWindow = 30 * time.Second
 // errSlowBody ends a request whose body drips.
 var errSlowBody = &wire.Error{Status: 408, Detail: "the request body arrives too slowly"}
 
-// interim passes a 1xx answer on (RFC 9110 §15.2). HTTP/1.0 clients do not know them.
+// interim passes a 1xx answer on (RFC 9110 §15.2). HTTP/1.0 clients do not know them, and in the background there is none.
 func (x *exchange) interim(r *wire.Response) error {
-	if x.req.Minor == 0 {
+	if x.req.Minor == 0 || x.background {
 		return nil
 	}
 	nominated := nominations(&r.Fields)

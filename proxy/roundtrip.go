@@ -67,9 +67,18 @@ func (x *exchange) fromCache() {
 	}
 }
 
-// selectStored is the stored response that the request selects (RFC 9111 §4.1), the most recent where several do; nil
-// with the reason why there is none. A whole one is better than a part, and a part must be of use.
+// selectStored is choose, and counts the use for the order of eviction.
 func (x *exchange) selectStored() (*entry, string) {
+	e, fwd := x.choose()
+	if e != nil {
+		x.p.store.Use(e)
+	}
+	return e, fwd
+}
+
+// choose is the stored response that the request selects (RFC 9111 §4.1), the most recent where several do; nil
+// with the reason why there is none. A whole one is better than a part, and a part must be of use.
+func (x *exchange) choose() (*entry, string) {
 	variants := x.variants()
 	var part *entry
 	for _, e := range variants {
@@ -77,7 +86,6 @@ func (x *exchange) selectStored() (*entry, string) {
 			continue
 		}
 		if e.Complete() {
-			x.p.store.Use(e)
 			return e, ""
 		}
 		if part == nil {
@@ -86,7 +94,6 @@ func (x *exchange) selectStored() (*entry, string) {
 	}
 	if part != nil {
 		if x.usesPart(part) {
-			x.p.store.Use(part)
 			return part, ""
 		}
 		return nil, fwdPartial
@@ -106,7 +113,6 @@ func (x *exchange) preferred(variants []*entry) *entry {
 	for _, e := range variants {
 		m := &e.Meta
 		if e.Complete() && len(m.names) > 0 && x.reachable(m) && x.prefers(e) {
-			x.p.store.Use(e)
 			return e
 		}
 	}
