@@ -231,6 +231,9 @@ func TestInvalidate_RFC9111_4_4(t *testing.T) {
 	if ok, why := s.Put(entry("k", "a", 10), at); ok || why != cache.ReasonInvalidated {
 		t.Errorf("Put of a response requested before = %t, %q; want false, %q", ok, why, cache.ReasonInvalidated)
 	}
+	if gone := entry("k", "d", 1); s.Delete(gone) {
+		t.Error("Delete of an entry never stored = true")
+	}
 	if s.Variants("k") != nil || len(s.Variants("l")) != 1 {
 		t.Errorf("variants after Invalidate: %v and %v; want none and the other key's", s.Variants("k"), s.Variants("l"))
 	}
@@ -264,6 +267,34 @@ func TestPurge(t *testing.T) {
 		t.Errorf("Put of a response requested before = %t, %q; want false", ok, why)
 	}
 	audit(t, s)
+}
+
+// A purge also meets what a Swap has put in an entry's place after the purge saw it.
+func TestPurge_BesideSwap(t *testing.T) {
+	for _, grow := range []int{0, 5000} {
+		s := open(t, cache.Options{})
+		old := entry("k", "v", 100)
+		put(t, s, old)
+		swapped := false
+		n := s.Purge(func(e *cache.Entry[meta]) bool {
+			if !swapped {
+				swapped = true
+				if !s.Swap(old, entry("k", "v", 100+grow)) {
+					t.Error("Swap = false; want true")
+				}
+			}
+			return true
+		}, false)
+		if n != 1 || s.Variants("k") != nil {
+			t.Errorf("Purge = %d and left %d; want 1 and none", n, len(s.Variants("k")))
+		}
+	}
+	s := open(t, cache.Options{})
+	old := entry("k", "v", 100)
+	put(t, s, old)
+	if n := s.Purge(func(e *cache.Entry[meta]) bool { return s.Delete(e) }, false); n != 0 {
+		t.Errorf("Purge of an entry that goes meanwhile = %d; want 0", n)
+	}
 }
 
 func TestRange(t *testing.T) {
