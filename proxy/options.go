@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -101,6 +102,9 @@ type Options struct {
 
 	// Resolver resolves names; nil means the system's configuration, asked in pure Go.
 	Resolver *net.Resolver
+	// Dial opens every connection to an origin, TLS and tunnels included, after its address was resolved and checked; it gets
+	// a literal "IP:port". nil means the system's network. Tests connect an origin within the process.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// TLS verifies https:// origins; nil means the system's roots.
 	TLS *tls.Config
 }

@@ -101,7 +101,7 @@ func (p *Proxy) upstreamOptions(check func(netip.AddrPort) error) upstream.Optio
 		conf = p.opt.TLS.Clone()
 	}
 	return upstream.Options{
-		Check: check, Resolver: p.opt.Resolver, TLS: conf,
+		Check: check, Resolver: p.opt.Resolver, DialContext: p.opt.Dial, TLS: conf,
 		ConnectTimeout: p.opt.ConnectTimeout, HeaderTimeout: p.opt.HeaderTimeout, BodyIdleTimeout: p.opt.StallTimeout,
 		MaxPerOrigin: p.opt.MaxOriginConnections, MaxInterim: p.opt.MaxInterim, Limits: p.opt.Limits,
 	}
