@@ -74,10 +74,11 @@ func loopedLines(lines []string, name string) bool {
 	return false
 }
 
-// portRefused tells whether a client on another machine asks for a port that it may not reach through this one.
+// portRefused tells whether a client on another machine asks for a port that it may not reach through this one. Who was
+// intercepted reached the port without its help.
 func portRefused(r *http.Request, _ *goproxy.ProxyCtx) bool {
 	x := exchangeOf(r)
-	return !x.c.local && x.c.mode == Explicit && !contains(x.p.opt.HTTPPorts, x.origin.Port)
+	return !x.c.local && !x.origin.Addr.IsValid() && !contains(x.p.opt.HTTPPorts, x.origin.Port)
 }
 
 // lastHop tells whether Max-Forwards makes Jay the recipient of a TRACE or OPTIONS request (RFC 9110 §7.6.2).
