@@ -89,7 +89,8 @@ func writeError(err error) error {
 // On a reused connection such bytes could as well belong to something else.
 func (x *Response) mayHaveAnswer(err error) bool {
 	var be *BodyError
-	return !x.Reused && !isTimeout(err) && !errors.As(err, &be)
+	var named *Error // a time-out, or nothing was sent
+	return !x.Reused && !errors.As(err, &named) && !errors.As(err, &be)
 }
 
 // repeatable reports whether, after err came before any byte of an answer, the

@@ -26,9 +26,9 @@ type Request struct {
 	Head []byte
 	// Method is the method in Head; it decides the framing of the response.
 	Method string
-	// Body is the content, nil if there is none. Head says how it is framed. A
-	// Body with a method Remaining or Len, as [wire.Body] and [bytes.Reader] have,
-	// is known to be complete once nothing remains.
+	// Body is the content, nil if there is none. Unless Chunked is set, it must
+	// have the length that Head announces: neither more nor less is sent.
+	// It is read until it returns io.EOF.
 	Body io.Reader
 	// Chunked says that Head announces the chunked coding, so that Body is to be
 	// sent in chunks. Otherwise its bytes go out as they are.

@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,14 +31,18 @@ const (
 	failed               // it never will be
 )
 
-// errStopped is what a sender fails with whose body is not wanted any more.
-var errStopped = errors.New("the rest of the request is not wanted")
+var (
+	errStopped   = errors.New("the rest of the request is not wanted")
+	errNoFraming = errors.New("request with a body, but without a framing of it")
+	errTooLong   = errors.New("request body is longer than announced")
+)
 
 // sender sends the body of one request.
 type sender struct {
 	cn      *conn
 	r       *Request
 	buf     *[sendBufferSize]byte
+	left    int64 // bytes of the announced length that were not read yet; -1: chunked
 	began   time.Time
 	state   atomic.Int32
 	stopped atomic.Bool
@@ -50,7 +56,11 @@ type sender struct {
 // sendBody sends as much of r's body with its head as can be had at once, and
 // leaves the rest to a goroutine. An error means that there is no goroutine.
 func (x *Response) sendBody(r *Request) error {
-	s := &sender{cn: x.cn, r: r, began: x.RequestTime, done: make(chan struct{})}
+	left, err := bodyLength(r)
+	if err != nil {
+		return err
+	}
+	s := &sender{cn: x.cn, r: r, left: left, began: x.RequestTime, done: make(chan struct{})}
 	s.buf = sendBuffers.Get().(*[sendBufferSize]byte)
 	x.sender = s
 	end, err := s.begin()
@@ -104,7 +114,31 @@ func (s *sender) sendRest() error {
 	return nil
 }
 
-// read reads a piece of the body and reports whether it was the last.
+// bodyLength returns the length of r's body as its head announces it, -1 if it is
+// chunked. Without either the origin would take the body for another request.
+func bodyLength(r *Request) (int64, error) {
+	if r.Chunked {
+		if strings.EqualFold(fieldOf(r.Head, "Transfer-Encoding"), "chunked") {
+			return -1, nil
+		}
+	} else if n, err := strconv.ParseInt(fieldOf(r.Head, "Content-Length"), 10, 64); err == nil && n >= 0 {
+		return n, nil
+	}
+	return 0, &Error{KindRequestError, 400, errNoFraming}
+}
+
+// fieldOf returns the first value of a field in a head, "" if there is none.
+func fieldOf(head []byte, name string) string {
+	for line := range bytes.Lines(head) {
+		if len(line) > len(name) && line[len(name)] == ':' && strings.EqualFold(string(line[:len(name)]), name) {
+			return string(bytes.TrimSpace(line[len(name)+1:]))
+		}
+	}
+	return ""
+}
+
+// read reads a piece of the body and reports whether it was the last. What comes
+// is of the announced length or an error.
 func (s *sender) read(p []byte) (n int, end bool, err error) {
 	if s.stopped.Load() {
 		return 0, false, errStopped
@@ -113,11 +147,19 @@ func (s *sender) read(p []byte) (n int, end bool, err error) {
 	if n > 0 && !s.moved.Load() {
 		s.moved.Store(true)
 	}
+	end = err == io.EOF
+	if s.left >= 0 {
+		s.left -= int64(n)
+		switch {
+		case s.left < 0:
+			return 0, false, &BodyError{errTooLong}
+		case s.left > 0 && end:
+			err = io.ErrUnexpectedEOF
+		}
+	}
 	switch {
-	case err == nil:
-		return n, false, nil
-	case err == io.EOF:
-		return n, true, nil
+	case err == nil || err == io.EOF:
+		return n, end, nil
 	case s.stopped.Load():
 		return 0, false, errStopped
 	}
@@ -143,7 +185,7 @@ func (s *sender) frame(head []byte, room, n int, end bool) []byte {
 	if s.r.Chunked && end {
 		out = wire.AppendLastChunk(out, s.trailers(), notATrailer)
 	}
-	if end || s.exhausted() {
+	if end || s.left == 0 {
 		s.state.CompareAndSwap(sending, ending)
 	}
 	return out
@@ -155,20 +197,6 @@ func (s *sender) trailers() *wire.Fields {
 		return nil
 	}
 	return s.r.Trailers()
-}
-
-// exhausted reports whether a body of known length has no byte left.
-func (s *sender) exhausted() bool {
-	if s.r.Chunked {
-		return false
-	}
-	switch b := s.r.Body.(type) {
-	case interface{ Remaining() int64 }:
-		return b.Remaining() == 0
-	case interface{ Len() int }:
-		return b.Len() == 0
-	}
-	return false
 }
 
 // write writes b, if there is any.
