@@ -70,6 +70,7 @@ type Config struct {
 	MaxHeadSize          Size // bytes of a request's or response's head
 	MaxFields            int  // fields of a request's or response's head
 	MaxTargetSize        Size // bytes of a request's target
+	MaxRequestBody       Size // bytes of a request's body; 0: any number
 	MaxInterim           int  // 1xx responses before a final one
 	MinBodyRate          Size // bytes a second of a request's body, averaged over 30 s; 0: any
 

@@ -76,7 +76,7 @@ var other = map[string][]string{
 	"listen": {":8080", "[::1]:3128"}, "intercept": {":3129"}, "intercept-mode": {"host"}, "name": {"jay-1"},
 	"cache-size": {"100MiB"}, "max-object-size": {"1MiB"}, "fill-size": {"20MiB"}, "max-variants": {"7"},
 	"max-ranges": {"2"}, "targeted-cache-control": {"CDN-Cache-Control", "Jay-Cache-Control"},
-	"store-set-cookie": {"false"}, "store-errors": {"false"}, "stale-if-error-max": {"1h30m"}, "collapse-wait": {"1.5s"},
+	"store-set-cookie": {"false"}, "store-errors": {"false"}, "stale-if-error-max": {"1h30m"}, "collapse-wait": {"1.5s"}, "max-request-body": {"1GiB"},
 	"cache-status-key": {"true"}, "access-log": {"/var/log/jay.log"}, "log-format": {"squid"}, "log-level": {"debug"},
 	"log-strip-query": {"true"}, "idle-timeout": {"5s"}, "head-timeout": {"6s"}, "connect-timeout": {"7s"},
 	"response-header-timeout": {"8m"}, "body-timeout": {"9s"}, "write-timeout": {"11s"}, "tunnel-idle-timeout": {"12m"},

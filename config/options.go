@@ -175,6 +175,10 @@ func limitOptions() []Option {
 		Help:  "bytes of a request's URL (414)",
 		field: func(c *Config) any { return &c.MaxTargetSize },
 	}, {
+		Name: "max-request-body", Arg: "SIZE", Default: "0", Category: catLimit, most: most,
+		Help:  "bytes of a request's body (413); 0 is any number",
+		field: func(c *Config) any { return &c.MaxRequestBody },
+	}, {
 		Name: "max-interim", Arg: "N", Default: "10", Category: catLimit, least: 1, most: 1000,
 		Help:  "1xx responses before the final one (502)",
 		field: func(c *Config) any { return &c.MaxInterim },

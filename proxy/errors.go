@@ -33,6 +33,7 @@ var (
 	faultReach     = fault{status: 403, kind: "destination_ip_prohibited", text: "this proxy does not let you reach that address"}
 	faultPort      = fault{status: 403, kind: "http_request_denied", text: "this proxy does not let you reach that port"}
 	faultDirect    = fault{status: 403, kind: "http_request_denied", text: "this port takes intercepted connections only"}
+	faultTooLarge  = fault{status: 413, kind: "http_request_error", text: "the request body is larger than this proxy allows"}
 	faultOnlyCache = fault{status: 504, kind: "http_request_error", text: "the cache holds no response that may be used, and the request asked for nothing else (only-if-cached)"}
 )
 

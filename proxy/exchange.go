@@ -106,12 +106,15 @@ func (x *exchange) readRequest() {
 	x.rec.UserAgent, x.rec.Referer = r.Fields.Get("User-Agent"), r.Fields.Get("Referer")
 }
 
-// expectation refuses what a client expects and nobody here can meet (RFC 9110 §10.1.1).
+// expectation refuses what a client expects and nobody here can meet (RFC 9110 §10.1.1), and a body that is too large.
 func (x *exchange) expectation() fault {
 	for _, v := range x.req.Fields.Values("Expect") {
 		if !strings.EqualFold(v, "100-continue") && x.req.Minor > 0 {
 			return fault{status: 417, kind: "http_request_error", text: "the only expectation that can be met is 100-continue"}
 		}
+	}
+	if limit := x.p.opt.MaxRequestBody; limit > 0 && x.req.Body.Length > limit {
+		return faultTooLarge
 	}
 	return fault{}
 }

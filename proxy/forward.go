@@ -180,12 +180,16 @@ type bodyReader struct {
 	x     *exchange
 	since time.Time
 	n     int64
+	total int64
 }
 
 // Read implements io.Reader.
 func (b *bodyReader) Read(p []byte) (int, error) {
 	n, err := b.x.body.Read(p)
-	b.n += int64(n)
+	b.n, b.total = b.n+int64(n), b.total+int64(n)
+	if limit := b.x.p.opt.MaxRequestBody; limit > 0 && b.total > limit {
+		return 0, errLargeBody
+	}
 	b.x.rec.BytesIn += int64(n)
 	if err == io.EOF {
 		b.x.bodyDone.Store(true)
@@ -210,6 +214,9 @@ const rateWindow = 30 * time.Second
 
 // errSlowBody ends a request whose body drips.
 var errSlowBody = &wire.Error{Status: 408, Detail: "the request body arrives too slowly"}
+
+// errLargeBody ends a request whose body turns out to be too large.
+var errLargeBody = &wire.Error{Status: 413, Detail: faultTooLarge.text}
 
 // interim passes a 1xx answer on (RFC 9110 §15.2). HTTP/1.0 clients do not know them, and in the background there is none.
 func (x *exchange) interim(r *wire.Response) error {

@@ -86,6 +86,8 @@ type Options struct {
 	MaxClientConnections int
 	// MaxOriginConnections bounds the connections to one origin; 0 means 256.
 	MaxOriginConnections int
+	// MaxRequestBody bounds the body of a request; 0 means no bound.
+	MaxRequestBody int64
 	// MaxInterim bounds the 1xx answers to one request; 0 means 10.
 	MaxInterim int
 

@@ -42,6 +42,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 		MaxClientConnections: c.MaxClientConnections,
 		MaxOriginConnections: c.MaxOriginConnections,
 		MaxInterim:           c.MaxInterim,
+		MaxRequestBody:       int64(c.MaxRequestBody),
 
 		AllowClients:  c.AllowClients,
 		ConnectPorts:  ranges(c.ConnectPorts),
