@@ -273,7 +273,6 @@ func TestCurl_refused(t *testing.T) {
 // TestCurl_expectUpload: 1 GiB with Expect: 100-continue passes in bounded
 // memory (RFC 9110 section 10.1.1).
 func TestCurl_expectUpload(t *testing.T) {
-	t.Parallel()
 	need(t, "curl")
 	const size = 1 << 30
 	o := startOrigin(t, func(x *origin.Exchange) {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -71,16 +70,11 @@ type fidelity struct {
 	o      *origin.Origin
 	corpus []message
 
-	mu   sync.Mutex
-	last *origin.Request // what the origin got last
-	via  string          // jay's pseudonym
+	via string // jay's pseudonym
 }
 
 func (f *fidelity) serve(x *origin.Exchange) {
 	_, err := x.ReadBody()
-	f.mu.Lock()
-	f.last = x.Req
-	f.mu.Unlock()
 	i, convErr := strconv.Atoi(x.Req.Fields.Get("X-Case"))
 	if err != nil || convErr != nil {
 		x.Reply("500 No Case", nil, "")
@@ -160,12 +154,11 @@ func (f *fidelity) check(t *testing.T, i int) {
 
 func (f *fidelity) checkRequest(t *testing.T, m *message, method, target string, fs rawhttp.Fields, before int) {
 	t.Helper()
-	if n := len(f.o.Requests()) - before; n != 1 {
+	all := f.o.Requests()
+	if n := len(all) - before; n != 1 {
 		t.Fatalf("origin got %d requests; want 1", n)
 	}
-	f.mu.Lock()
-	r := f.last
-	f.mu.Unlock()
+	r := all[before]
 	if r.Method != method || r.Target != target || r.Version != "HTTP/1.1" {
 		t.Errorf("origin got %q; want %s %s HTTP/1.1", r.Line, method, target)
 	}

@@ -261,8 +261,9 @@ func (n *lan) testMessenger(t *testing.T) {
 	l, err := n.servers.Listen("tcp", "10.77.2.5:80")
 	must(t, err)
 	g := &gateway{hold: 500 * time.Millisecond}
-	watch(t, origin.Serve(l, g.serve))
-	chat(t, n.way(), "gateway.test", 20)
+	o := origin.Serve(l, g.serve)
+	watch(t, o)
+	chat(t, n.way(), o, "gateway.test", 20)
 	if g.thrown != "" || g.polls != 20 {
 		t.Errorf("thrown out: %q after %d polls; want 20", g.thrown, g.polls)
 	}

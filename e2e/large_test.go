@@ -17,7 +17,6 @@ const largeSize = 4<<30 + 5
 
 // TestFidelity_4GiB: a body of 4 GiB passes each way, in bounded memory.
 func TestFidelity_4GiB(t *testing.T) {
-	t.Parallel()
 	o := startOrigin(t, func(x *origin.Exchange) {
 		if x.Req.Method == "PUT" {
 			n, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{discardSum{x}}, make([]byte, 1<<20))

@@ -243,12 +243,12 @@ func command(t *testing.T, name string, args ...string) (stdout, stderr string) 
 	return out.String(), errs.String()
 }
 
-// eventually waits up to 10 s for ok to become true.
+// eventually waits up to 30 s for ok to become true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Errorf("%s: not within 10 s", what)
+			t.Errorf("%s: not within 30 s", what)
 			return
 		}
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/jayproxy/jay/e2e/rawhttp"
 )
 
+// closeEvery is after how many answers the gateway ends its connection.
+const closeEvery = 7
+
 // gateway is a messenger's HTTP gateway. A session lives by a chain of ids:
 // each answer carries the next one in a field, and a poll with any other id, or
 // one that comes before the last was answered, throws the client out.
@@ -50,7 +53,7 @@ func (g *gateway) serve(x *origin.Exchange) {
 		return
 	}
 	x.Reply("200 OK", rawhttp.F("X-Session", strconv.Itoa(id), "Content-Type", "application/octet-stream"), fmt.Sprintf("messages %d\x00\xff", n))
-	if n%7 == 0 {
+	if n%closeEvery == 0 {
 		x.Close() // without a word: the pooled connection is dead
 	}
 }
@@ -76,8 +79,11 @@ func (g *gateway) judge(req *origin.Request, body string) {
 	}
 }
 
-// chat polls through w on one connection, as old messengers do.
-func chat(t *testing.T, w way, host string, polls int) {
+// chat polls through w on one connection, as old messengers do. Where the
+// gateway o, which the client knows as host, has ended its connection, the next
+// poll comes after that: what happens in the same moment can only be a 502,
+// since a POST must not be sent twice.
+func chat(t *testing.T, w way, o *origin.Origin, host string, polls int) {
 	t.Helper()
 	c := w.dial(t, host)
 	session := ""
@@ -97,6 +103,9 @@ func chat(t *testing.T, w way, host string, polls int) {
 		if !resp.Keep() {
 			t.Fatalf("poll %d: jay ends the connection: %v", i, resp)
 		}
+		if (i+1)%closeEvery == 0 {
+			eventually(t, "the gateway ends its connection", func() bool { return o.Open() == 0 })
+		}
 		time.Sleep(5 * time.Millisecond) // the pause between two polls, shortened
 	}
 }
@@ -114,7 +123,7 @@ func TestMessenger(t *testing.T) {
 			if name == "transparent" {
 				w = waysOf(j)[1]
 			}
-			chat(t, w, o.Addr(), 60)
+			chat(t, w, o, o.Addr(), 60)
 			if g.thrown != "" || g.polls != 60 {
 				t.Errorf("thrown out: %q after %d polls; want 60", g.thrown, g.polls)
 			}
