@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -245,13 +244,6 @@ func heap() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// gcTime returns the processor seconds spent on marking, idle processors excluded.
-func gcTime() float64 {
-	sample := []metrics.Sample{{Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}}
-	metrics.Read(sample)
-	return sample[0].Value.Float64() + sample[1].Value.Float64()
-}
-
 func measureMemory(b *testing.B, n int) {
 	const size, headSize = 1024, 300
 	before := heap()
@@ -297,10 +289,10 @@ func measureMemory(b *testing.B, n int) {
 		slices.Sort(took)
 		p99 <- took[len(took)*99/100]
 	}()
-	start, used := time.Now(), gcTime()
+	start, used := time.Now(), cpuTime(b)
 	runtime.GC()
 	b.ReportMetric(float64(time.Since(start).Microseconds())/1000, "gc-ms")
-	b.ReportMetric((gcTime()-used)*1000, "gc-cpu-ms")
+	b.ReportMetric(float64(cpuTime(b)-used)/1e6, "gc-cpu-ms")
 	stop.Store(true)
 	b.ReportMetric(float64((<-p99).Microseconds())/1000, "lookup-p99-ms")
 	b.ReportMetric(0, "ns/op")
