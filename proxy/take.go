@@ -107,7 +107,7 @@ func (x *exchange) keep(r *received, length int64, fl *flight, epoch cache.Epoch
 	e := x.newEntry(r, length)
 	v = v.withTTL(r.fresh.Lifetime - r.fresh.Age(time.Now()))
 	var first []byte
-	if length >= 0 && length <= inlineBelow {
+	if length == 0 || length > 0 && length <= inlineBelow && r.Pending() {
 		var whole bool
 		if first, whole = firstBytes(r.Response, length); whole {
 			x.keepWhole(r, e, first, fl, epoch, v)

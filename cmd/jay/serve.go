@@ -70,9 +70,15 @@ func (p *process) start(ctx context.Context, c *config.Config) (*server, error) 
 	if p.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit(c, p.host().Memory))
 	}
+	if p.getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	p.notify(s.signals)
 	return s, nil
 }
+
+// gcPercent lets garbage be collected less often than Go's default while there is room; the memory limit has the last word.
+const gcPercent = 400
 
 // logger writes messages to standard error, as JSON where the access log is.
 func (p *process) logger(c *config.Config) *slog.Logger {
