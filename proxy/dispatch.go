@@ -29,6 +29,10 @@ func (p *Proxy) dispatcher() *goproxy.ProxyHttpServer {
 	gp.OnRequest().DoFunc(func(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *http.Response) {
 		ctx.RoundTripper = goproxy.RoundTripperFunc(func(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, error) {
 			x := exchangeOf(r)
+			if x.explaining != nil {
+				x.explaining()
+				return x.explained(), nil
+			}
 			x.roundTrip()
 			return x.response(), nil
 		})

@@ -52,7 +52,8 @@ type exchange struct {
 	watchMu    sync.Mutex
 	stopWatch  func() // ends the watch that began after the request's body
 	watchOver  bool
-	background bool // no client waits for this
+	background bool   // no client waits for this
+	explaining func() // takes the place of the round trip when a request is explained, not answered
 
 	reply   reply
 	vector  [][]byte    // pieces to be written at once; reused
@@ -193,6 +194,9 @@ func (x *exchange) Write(p []byte) (int, error) { return len(p), nil }
 
 // ReadFrom sends the reply that was decided. goproxy calls it to copy the body.
 func (x *exchange) ReadFrom(io.Reader) (int64, error) {
+	if x.explaining != nil {
+		return 0, nil
+	}
 	x.answer()
 	return x.reply.written, x.reply.failed
 }
