@@ -58,6 +58,9 @@ func (r *reply) release() {
 	}
 	if r.origin != nil {
 		r.origin.Close()
+		if r.flight != nil {
+			r.flight.cancel()
+		}
 	}
 }
 

@@ -233,19 +233,27 @@ func (x *exchange) await(fl *flight) bool {
 // awaitThen waits for a fetch and then has the answer made from its head, if there is one.
 func (x *exchange) awaitThen(fl *flight, then func() bool) bool {
 	defer fl.leave()
+	landed := x.waitFor(fl)
+	if x.ctx.Err() != nil {
+		x.left()
+		return true
+	}
+	return landed && fl.head != nil && then()
+}
+
+// waitFor waits for the outcome of a fetch, for as long as the client and the configuration allow.
+func (x *exchange) waitFor(fl *flight) (landed bool) {
 	stop := x.c.watch(x.gone)
 	defer stop()
 	limit := time.NewTimer(x.p.opt.CollapseWait)
 	defer limit.Stop()
 	select {
 	case <-fl.ready:
-	case <-limit.C:
-		return false
-	case <-x.ctx.Done():
-		x.left()
 		return true
+	case <-limit.C:
+	case <-x.ctx.Done():
 	}
-	return fl.head != nil && then()
+	return false
 }
 
 // share answers from a response that is still coming in for another request, under the rules for stored ones.
@@ -308,23 +316,33 @@ func (x *exchange) validate(e *entry, d freshness.Decision) {
 	if d.Age < d.Lifetime {
 		v.fwd = fwdRequest
 	}
-	fl := x.p.flights.alone(x.p.ctx)
-	if x.sharable() && !e.Meta.fresh.NoCache && d.Lifetime > 0 {
-		var leads bool
-		if fl, leads = x.p.flights.join(x.p.ctx, x.url); !leads {
-			if x.await(fl) {
-				return
-			}
-			if again, _ := x.selectStored(); again != nil && again != e {
-				if d := freshness.Decide(x.asks, &again.Meta.fresh, time.Now()); d.Verdict == freshness.Reuse {
-					x.serve(again, time.Now(), access.Collapsed, verdict{fwd: fwdStale, collapsed: true, detail: d.Reason.String()}.withTTL(d.TTL()))
-					return
-				}
-			}
-			fl = x.p.flights.alone(x.p.ctx)
-		}
+	if !x.sharable() || e.Meta.fresh.NoCache || d.Lifetime <= 0 {
+		x.ask(x.p.flights.alone(x.p.ctx), e, v)
+		return
 	}
-	x.ask(fl, e, v)
+	fl, leads := x.p.flights.join(x.p.ctx, x.url)
+	switch {
+	case leads:
+		x.ask(fl, e, v)
+	case x.await(fl), x.renewed(e):
+	default:
+		x.ask(x.p.flights.alone(x.p.ctx), e, v)
+	}
+}
+
+// renewed answers with what took the place of a stale response while this request waited for another one's validation.
+func (x *exchange) renewed(e *entry) bool {
+	again, _ := x.selectStored()
+	if again == nil || again == e {
+		return false
+	}
+	now := time.Now()
+	d := freshness.Decide(x.asks, &again.Meta.fresh, now)
+	if d.Verdict != freshness.Reuse {
+		return false
+	}
+	x.serve(again, now, access.Collapsed, verdict{fwd: fwdStale, collapsed: true, detail: d.Reason.String()}.withTTL(d.TTL()))
+	return true
 }
 
 // ask sends the conditional request and acts on the answer (RFC 9111 §4.3.3).

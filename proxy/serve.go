@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jayproxy/jay/cache/vary"
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/wire"
@@ -216,12 +217,19 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.withholds = withholds(&next.Meta)
 	next.Extra = next.Meta.size()
-	if ok, _ := freshness.Storable("GET", x.asks, &next.Meta.fresh); !ok {
+	if x.keeps(&next, header) {
+		x.p.store.Swap(e, &next)
+	} else {
 		x.p.store.Delete(e)
-		return &next
 	}
-	x.p.store.Swap(e, &next)
 	return &next
+}
+
+// keeps tells whether a freshened response may stay where it is stored.
+func (x *exchange) keeps(e *entry, header http.Header) bool {
+	names, star := vary.Names(header["Vary"])
+	ok, _ := freshness.Storable("GET", freshness.Request{Authorization: e.Meta.fresh.Authorized}, &e.Meta.fresh)
+	return ok && !star && slices.Equal(names, e.Meta.names)
 }
 
 // fieldsOf are field lines as values, without those that drop (may be nil) reports true for.

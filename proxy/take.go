@@ -284,6 +284,9 @@ func (x *exchange) notModified(resp *upstream.Response, fl *flight, epoch cache.
 	selected, meaning := cond.NotModified(validation.Of(r.fields, r.ResponseTime))
 	switch meaning {
 	case validation.Relay:
+		for _, i := range selected {
+			x.freshen(variants[i], r)
+		}
 		fl.land(nil, nil)
 		x.rec.Decision = access.Pass
 		x.relay(resp, x.cacheStatus(v))
