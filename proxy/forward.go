@@ -143,11 +143,10 @@ func (x *exchange) sendsBody(r *upstream.Request) {
 	x.readBodyWithin()
 	r.Chunked = x.req.Body.Chunked
 	r.Trailers = x.body.Trailers
-	body := &bodyReader{x: x, since: time.Now()}
+	body := &bodyReader{x: x}
 	if left := x.body.Remaining(); left >= 0 && left <= int64(len(x.c.r.Buffered())) {
 		b := make([]byte, left)
 		n, _ := io.ReadFull(body, b)
-		body.Read(make([]byte, 1)) // sees the end
 		r.Body, r.Buffered = bytes.NewReader(b[:n]), true
 		return
 	}
@@ -177,33 +176,42 @@ func (x *exchange) unwatch() {
 
 // bodyReader reads a request's body with a deadline that moves as it comes, but not for a body that only drips.
 type bodyReader struct {
-	x     *exchange
-	since time.Time
-	n     int64
-	total int64
+	x      *exchange
+	waited time.Duration // for the n bytes: an origin that takes them slowly, or has not asked for them yet, is not counted
+	n      int64
+	total  int64
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. The end comes with the last bytes, as soon as it is known: an answer may be faster than
+// another Read.
 func (b *bodyReader) Read(p []byte) (int, error) {
+	start := time.Now()
 	n, err := b.x.body.Read(p)
-	b.n, b.total = b.n+int64(n), b.total+int64(n)
+	now := time.Now()
+	if b.total > 0 {
+		b.n, b.waited = b.n+int64(n), b.waited+now.Sub(start)
+	}
+	b.total += int64(n)
 	if limit := b.x.p.opt.MaxRequestBody; limit > 0 && b.total > limit {
 		return 0, errLargeBody
 	}
 	b.x.rec.BytesIn += int64(n)
-	if err == io.EOF {
+	if err == nil && b.x.body.Whole() {
+		err = io.EOF
+	}
+	if (err == nil || err == io.EOF) && b.x.body.Whole() {
 		b.x.bodyDone.Store(true)
 		b.x.watchAfterBody()
+		return n, err
 	}
 	if err != nil {
 		return n, err
 	}
-	now := time.Now()
-	if rate := b.x.p.opt.MinBodyRate; rate > 0 && now.Sub(b.since) >= rateWindow {
+	if rate := b.x.p.opt.MinBodyRate; rate > 0 && b.waited >= rateWindow {
 		if b.n < rate*int64(rateWindow/time.Second) {
 			return n, errSlowBody
 		}
-		b.since, b.n = now, 0
+		b.waited, b.n = 0, 0
 	}
 	b.x.c.readWithin(now, b.x.p.opt.BodyTimeout)
 	return n, nil
