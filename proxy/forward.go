@@ -231,6 +231,9 @@ func (x *exchange) interim(r *wire.Response) error {
 	if x.req.Minor == 0 || x.background {
 		return nil
 	}
+	if r.Status == 100 && x.hasBody { // now it is up to the client
+		x.c.nc.SetReadDeadline(time.Now().Add(x.p.opt.BodyTimeout))
+	}
 	nominated := nominations(&r.Fields)
 	x.c.out = wire.AppendStatusLine(x.p.borrow(x.c.out), 1, r.Status, r.Reason)
 	x.c.out = r.Fields.Append(x.c.out, func(name string) bool { return hopByHop(name) || nominated.has(name) })

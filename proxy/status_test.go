@@ -54,7 +54,7 @@ func TestCacheStatus_RFC9211(t *testing.T) {
 				first := w.get(host + "/x")
 				time.Sleep(tt.wait)
 				then := w.get(host+"/x", tt.second...)
-				if plain(first.cacheStatus()) != plain(tt.first) || plain(then.cacheStatus()) != plain(tt.then) {
+				if spelled(first.cacheStatus()) != spelled(tt.first) || spelled(then.cacheStatus()) != spelled(tt.then) {
 					t.Errorf("got\n%s\n%s; want\n%s\n%s", first.cacheStatus(), then.cacheStatus(), tt.first, tt.then)
 				}
 			})
@@ -62,8 +62,8 @@ func TestCacheStatus_RFC9211(t *testing.T) {
 	}
 }
 
-// plain leaves the words for what was stored to the package that has them.
-func plain(s string) string {
+// spelled leaves the words for what was stored to the package that has them.
+func spelled(s string) string {
 	s = strings.ReplaceAll(s, "detail=explicit-freshness", "detail=explicit")
 	return strings.ReplaceAll(s, "detail=no-freshness", "detail=no-explicit-freshness")
 }
