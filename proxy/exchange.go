@@ -235,9 +235,14 @@ func (x *exchange) abort() {
 	}
 }
 
-// readBodyWithin lets the request's body take its time, as long as it does not stall.
+// readBodyWithin lets the request's body take its time, as long as it does not stall. Who waits to be asked for it waits
+// for the origin (RFC 9110 §10.1.1).
 func (x *exchange) readBodyWithin() {
-	x.c.readBy = time.Now().Add(x.p.opt.BodyTimeout)
+	d := x.p.opt.BodyTimeout
+	if x.req.Fields.Has("Expect") {
+		d = max(d, x.p.opt.HeaderTimeout)
+	}
+	x.c.readBy = time.Now().Add(d)
 	x.c.nc.SetReadDeadline(x.c.readBy)
 }
 
@@ -251,5 +256,6 @@ func (x *exchange) log() {
 		x.rec.Cause = cause(r.failed)
 	}
 	x.p.stats.count(&x.rec)
+	x.p.recent.note(&x.rec)
 	x.p.opt.Access.Write(&x.rec)
 }

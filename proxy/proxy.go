@@ -43,6 +43,7 @@ type Proxy struct {
 	direct   *upstream.Client // for clients on this machine, which could reach everything without Jay, too
 	own      tunnel.Addresses
 	stats    counters
+	recent   recents
 
 	outBufs, copyBufs sync.Pool
 	lanes             sync.Pool // exchanges for hits
@@ -54,6 +55,7 @@ type Proxy struct {
 	closing   atomic.Bool
 	mu        sync.Mutex
 	listeners map[net.Listener]netip.AddrPort
+	reserved  map[netip.AddrPort]int // further addresses of Jay's own, see Reserve
 	conns     map[*conn]struct{}
 	perClient map[netip.Addr]int
 	gone      sync.WaitGroup // client connections
@@ -71,6 +73,7 @@ func New(o Options) (*Proxy, error) {
 	p := &Proxy{
 		opt: o, log: o.Logger, via: o.Name, store: store,
 		listeners: map[net.Listener]netip.AddrPort{},
+		reserved:  map[netip.AddrPort]int{},
 		conns:     map[*conn]struct{}{},
 		perClient: map[netip.Addr]int{},
 	}

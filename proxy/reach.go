@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 )
 
@@ -52,14 +53,41 @@ func (p *Proxy) notOwn(to netip.AddrPort) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, l := range p.listeners {
-		if !l.IsValid() || l.Port() != to.Port() {
-			continue
+		if p.leadsTo(l, to) {
+			return errOwn
 		}
-		if l.Addr() == to.Addr() || l.Addr().IsUnspecified() && p.thisMachine(to.Addr()) || to.Addr().IsUnspecified() {
+	}
+	for l := range p.reserved {
+		if p.leadsTo(l, to) {
 			return errOwn
 		}
 	}
 	return nil
+}
+
+// leadsTo tells whether a connection to an address would arrive at a listener.
+func (p *Proxy) leadsTo(l, to netip.AddrPort) bool {
+	if !l.IsValid() || l.Port() != to.Port() {
+		return false
+	}
+	return l.Addr() == to.Addr() || l.Addr().IsUnspecified() && p.thisMachine(to.Addr()) || to.Addr().IsUnspecified()
+}
+
+// Reserve makes the address of another listener of the same process one of the proxy's own: nobody reaches it through the
+// proxy, by whatever name, not even clients on this machine. The function that it returns ends that. An address that is
+// not TCP's cannot be reached anyway.
+func (p *Proxy) Reserve(a net.Addr) (release func()) {
+	l := addrPort(a)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reserved[l]++
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.reserved[l]--; p.reserved[l] == 0 {
+			delete(p.reserved, l)
+		}
+	})
 }
 
 // reach refuses addresses that a client on another machine must not reach through this one.
