@@ -26,6 +26,7 @@ func (p *Proxy) dispatcher() *goproxy.ProxyHttpServer {
 	gp.OnRequest(goproxy.ReqConditionFunc(looped)).DoFunc(refuseWith(faultLoop))
 	gp.OnRequest(goproxy.ReqConditionFunc(portRefused)).DoFunc(refuseWith(faultPort))
 	gp.OnRequest(goproxy.ReqConditionFunc(lastHop)).DoFunc(answerLastHop)
+	gp.OnRequest(goproxy.ReqConditionFunc(purges)).DoFunc(answerPurge)
 	gp.OnRequest().DoFunc(func(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *http.Response) {
 		ctx.RoundTripper = goproxy.RoundTripperFunc(func(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, error) {
 			x := exchangeOf(r)
