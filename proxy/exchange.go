@@ -137,7 +137,7 @@ func (x *exchange) setOrigin(scheme, host, port, path string, addr netip.AddrPor
 	}
 	x.origin = upstream.Origin{TLS: scheme == "https", Host: host, Port: n, Addr: addr}
 	x.client = x.p.guarded
-	if x.c.local || addr.IsValid() { // who was intercepted could reach the address anyway
+	if x.c.local {
 		x.client = x.p.direct
 	}
 	if path == "" || path[0] == '?' {
