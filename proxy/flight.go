@@ -12,11 +12,14 @@ import (
 
 // flights are the fetches under way that other requests may share (collapsed requests, RFC 9111 §4).
 type flights struct {
-	mu sync.Mutex
-	m  map[string][]*flight
+	epoch func(key string) cache.Epoch // the store's
+	mu    sync.Mutex
+	m     map[string][]*flight
 }
 
-func (f *flights) init() { f.m = map[string][]*flight{} }
+func (f *flights) init(epoch func(key string) cache.Epoch) {
+	f.epoch, f.m = epoch, map[string][]*flight{}
+}
 
 // A flight is one fetch: by a leading request, for everybody who wants the same. It ends its upstream request when nobody
 // is interested any more.
@@ -117,11 +120,14 @@ func (fl *flight) land(head *entry, fill *cache.Fill) {
 	close(fl.ready)
 }
 
-// publish puts a fetch that has its head where others find it.
-func (f *flights) publish(key string, fl *flight, span validation.Span, head *entry, fill *cache.Fill) {
+// publish puts a fetch that has its head where others find it, unless what it fetches was invalidated since it began: then
+// only those who wait already get it. An invalidation counts the epoch up before it forgets the flights.
+func (f *flights) publish(key string, fl *flight, at cache.Epoch, head *entry, fill *cache.Fill) {
 	f.mu.Lock()
-	fl.span = span
-	if fl.key != key {
+	switch {
+	case f.epoch(head.Key) != at:
+		fl.drop()
+	case fl.key != key:
 		fl.drop()
 		fl.key = key
 		f.m[key] = append(f.m[key], fl)

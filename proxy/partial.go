@@ -41,7 +41,8 @@ func (x *exchange) keepPart(r *received, fl *flight, epoch cache.Epoch, v verdic
 	}
 	fill := x.p.store.NewFill(cache.FillOptions{Start: cr.Span.Start, Expected: length, OnAbandon: fl.cancel})
 	reader, _ := fill.NewReader(cr.Span.Start)
-	x.p.flights.publish(partsOf(x.url), fl, cr.Span, e, fill)
+	fl.span = cr.Span
+	x.p.flights.publish(partsOf(x.url), fl, epoch, e, fill)
 	x.p.work.Add(1)
 	go x.p.fillPart(fl, r.Response, fill, e, epoch)
 	v.stored = true
@@ -76,7 +77,7 @@ func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, 
 	defer fl.cancel()
 	defer fl.done()
 	defer resp.Close()
-	if err := pour(fill, nil, resp.Body); err != nil {
+	if err := pour(fill, nil, &bounded{r: resp.Body, left: fl.span.End - fl.span.Start}); err != nil {
 		fill.Close(err)
 		return
 	}
@@ -86,9 +87,30 @@ func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, 
 	}
 }
 
+// bounded reads the content of a 206, which must not be longer than its Content-Range says.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+// errRange means that the content of a 206 does not fit its Content-Range.
+var errRange = errors.New("proxy: a part is longer than its Content-Range")
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errRange
+	}
+	return n, err
+}
+
 // merge stores a part, together with parts of the same representation that are stored already (RFC 9111 §3.4).
 func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 	for range mergeTries {
+		if p.store.Epoch(e.Key) != epoch {
+			return
+		}
 		cur := p.variant(e.Key, e.Variant)
 		next := *e
 		next.Body = body
@@ -180,6 +202,17 @@ func (w *patchwork) close() {
 	}
 }
 
+// opened is the reader that was opened before the head went out, if it stands at pos; it may be too late, because the
+// store got those bytes meanwhile.
+func (w *patchwork) opened(pos int64) *cache.FillReader {
+	r := w.first
+	if w.first = nil; r != nil && r.Offset() != pos {
+		r.Close()
+		r = nil
+	}
+	return r
+}
+
 // patched makes a patchwork the reply's body. The first piece that is missing is asked for at once, so that a failure, or
 // a representation that has changed, is still answered properly; in that case it returns false, with the reply made.
 func (x *exchange) patched(e *entry, parts []patch, tail []byte) bool {
@@ -269,7 +302,8 @@ func (x *exchange) fetchGap(w *patchwork, gap validation.Span) (*cache.FillReade
 	}
 	fill := x.p.store.NewFill(cache.FillOptions{Start: gap.Start, Expected: cr.Span.End - gap.Start, OnAbandon: fl.cancel})
 	reader, _ := fill.NewReader(gap.Start)
-	x.p.flights.publish(partsOf(x.url), fl, cr.Span, head, fill)
+	fl.span = cr.Span
+	x.p.flights.publish(partsOf(x.url), fl, w.epoch, head, fill)
 	x.p.work.Add(1)
 	go x.p.fillPart(fl, resp, fill, head, w.epoch)
 	return reader, true
@@ -321,10 +355,8 @@ func (x *exchange) sendGaps() error {
 // sendSpan writes one span of a patchwork.
 func (x *exchange) sendSpan(w *patchwork, s validation.Span) error {
 	for pos := s.Start; pos < s.End; {
-		if cur := x.p.variant(w.e.Key, w.e.Variant); cur != nil && cur != w.e && sameRepresentation(cur, w.e) {
-			w.e = cur
-		}
-		if held := heldFrom(w.e, pos, s.End); held > pos {
+		held := x.heldNow(w, pos, s.End)
+		if held > pos {
 			for _, b := range w.e.Body.AppendBuffers(nil, pos, held) {
 				if err := x.sendPart(b, byLength); err != nil {
 					return err
@@ -333,8 +365,8 @@ func (x *exchange) sendSpan(w *patchwork, s validation.Span) error {
 			pos = held
 			continue
 		}
-		r := w.first
-		if w.first = nil; r == nil {
+		r := w.opened(pos)
+		if r == nil {
 			var ok bool
 			if r, ok = x.piece(w, pos, s.End); !ok {
 				return errChanged
@@ -346,6 +378,22 @@ func (x *exchange) sendSpan(w *patchwork, s validation.Span) error {
 		}
 	}
 	return nil
+}
+
+// heldNow is heldFrom for the patchwork's entry, or for what has become of it since where that holds the byte at pos.
+func (x *exchange) heldNow(w *patchwork, pos, end int64) int64 {
+	held := heldFrom(w.e, pos, end)
+	if held > pos {
+		return held
+	}
+	cur := x.p.variant(w.e.Key, w.e.Variant)
+	if cur == nil || cur == w.e || !sameRepresentation(cur, w.e) {
+		return pos
+	}
+	if held = heldFrom(cur, pos, end); held > pos {
+		w.e = cur
+	}
+	return held
 }
 
 // sendFrom writes at most n bytes of what a reader brings, and closes it.

@@ -81,7 +81,7 @@ func New(o Options) (*Proxy, error) {
 		p.via = "jay-" + randomName()
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.flights.init()
+	p.flights.init(store.Epoch)
 	p.lanes.New = func() any { return new(exchange) }
 	p.outBufs.New = func() any { b := make([]byte, 0, 8<<10); return &b }
 	p.copyBufs.New = func() any { b := make([]byte, 64<<10); return &b }

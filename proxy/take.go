@@ -121,7 +121,7 @@ func (x *exchange) keep(r *received, length int64, fl *flight, epoch cache.Epoch
 		first = x.chunkAhead(r.Response)
 	}
 	first = top(fill, first)
-	x.p.flights.publish(x.url, fl, validation.Span{}, e, fill)
+	x.p.flights.publish(x.url, fl, epoch, e, fill)
 	x.p.work.Add(1)
 	go x.p.fillFrom(fl, r.Response, fill, first, e, epoch)
 	x.begin(e, -1, x.cacheStatus(v))
