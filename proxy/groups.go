@@ -160,11 +160,22 @@ func (x *exchange) variants() []*entry {
 	return out
 }
 
-// put stores a response, and notes it where it can be found otherwise than by its URL.
+// put stores a response.
 func (p *Proxy) put(e *entry, at cache.Epoch) (bool, string) {
 	ok, why := p.store.Put(e, at)
-	if !ok || !e.Meta.indexed {
-		return ok, why
+	if ok {
+		p.index(e)
+	}
+	return ok, why
+}
+
+// indexed tells whether a response with these fields is to be found otherwise than by its URL.
+func indexed(h http.Header) bool { return h["Cache-Groups"] != nil || h["No-Vary-Search"] != nil }
+
+// index notes a stored response where it can be found otherwise than by its URL.
+func (p *Proxy) index(e *entry) {
+	if !e.Meta.indexed {
+		return
 	}
 	h := e.Meta.header()
 	end := len("https://") + strings.IndexByte(e.Key[len("https://"):], '/')
@@ -175,5 +186,4 @@ func (p *Proxy) put(e *entry, at cache.Epoch) (bool, string) {
 	for _, key := range p.groups.add(origin, vary.ParseGroups(h["Cache-Groups"]), e.Key) {
 		p.drop(key)
 	}
-	return ok, why
 }

@@ -41,7 +41,7 @@ func (x *exchange) serve(e *entry, now time.Time, decision access.Decision, v ve
 	has := validation.Of(header, e.Meta.fresh.Received)
 	switch validation.Check(x.req.Method, x.fields, e.Meta.fresh.Status, has, now) {
 	case validation.NotModified:
-		x.notModifiedReply(&e.Meta)
+		x.notModifiedReply()
 		return
 	case validation.PreconditionFailed:
 		x.refuse(fault{status: 412, kind: "http_request_error", text: "the stored response does not meet the request's conditions"})
@@ -71,10 +71,10 @@ func (x *exchange) whole(e *entry) {
 }
 
 // notModifiedReply answers 304 with the fields that a 304 carries (RFC 9110 §15.4.5).
-func (x *exchange) notModifiedReply(m *stored) {
+func (x *exchange) notModifiedReply() {
 	r := &x.reply
 	r.status, r.reason, r.length = 304, http.StatusText(304), -1
-	r.lines = without(m.lines, validation.OmitFrom304)
+	r.lines = without(r.lines, validation.OmitFrom304)
 }
 
 // without is field lines without those whose names drop reports true for.
@@ -195,19 +195,13 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	if err != nil {
 		return e
 	}
-	merged := validation.FreshenFields(fieldsOf(&old, nil), fieldsOf(&r.Fields, func(name string) bool {
-		return hopByHop(name) || strings.EqualFold(name, "Via") || strings.EqualFold(name, "Age")
-	}))
 	next := entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length}
 	var lines []byte
-	for _, f := range merged {
+	for _, f := range validation.FreshenFields(fieldsOf(&old, nil), r.updates()) {
 		lines = wire.AppendField(lines, f.Name, f.Value)
 	}
 	next.Meta.lines = string(lines)
 	header := next.Meta.header()
-	if r.fields["Date"] == nil {
-		header.Set("Date", r.ResponseTime.UTC().Format(dateFormat)) // RFC 9110 §6.6.1
-	}
 	if age := r.fields["Age"]; age != nil {
 		header["Age"] = age
 	}
@@ -216,13 +210,26 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	next.Meta.fresh.Authorized, next.Meta.fresh.SelfLocated = before.Authorized, before.SelfLocated
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.withholds = withholds(&next.Meta)
+	next.Meta.indexed = indexed(header)
 	next.Extra = next.Meta.size()
-	if x.keeps(&next, header) {
-		x.p.store.Swap(e, &next)
-	} else {
+	if !x.keeps(&next, header) {
 		x.p.store.Delete(e)
+	} else if x.p.store.Swap(e, &next) {
+		x.p.index(&next)
 	}
 	return &next
+}
+
+// updates are the fields with which a response freshens a stored one, Date among them (RFC 9110 §6.6.1).
+func (r *received) updates() []validation.Field {
+	nominated := nominations(&r.Fields)
+	out := fieldsOf(&r.Fields, func(name string) bool {
+		return hopByHop(name) || nominated.has(name) || forClientOnly(name) || strings.EqualFold(name, "Via") || strings.EqualFold(name, "Age")
+	})
+	if r.fields["Date"] == nil {
+		out = append(out, validation.Field{Name: "Date", Value: r.ResponseTime.UTC().Format(dateFormat)})
+	}
+	return out
 }
 
 // keeps tells whether a freshened response may stay where it is stored.

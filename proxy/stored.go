@@ -110,20 +110,30 @@ func (x *exchange) newEntry(v *received, length int64) *entry {
 	return e
 }
 
-// meta is what is kept about a response that is going to be stored.
+// meta is what is kept about a response that is going to be stored. It shares no memory with the response's head, which
+// would stay, uncounted, as long as a word of it.
 func (x *exchange) meta(v *received) stored {
 	m := stored{
-		fresh: v.fresh, reason: v.Reason, addr: v.Addr, restricted: v.Addr.IsValid() && x.p.reach(v.Addr) != nil}
+		fresh: v.fresh, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: v.Addr.IsValid() && x.p.reach(v.Addr) != nil}
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return ageOrLength(name) || forClientOnly(name)
 	}))
 	for _, name := range v.names {
-		m.names, m.values = append(m.names, name), append(m.values, strings.Clone(fieldValue(x, name)))
+		m.names, m.values = append(m.names, strings.Clone(name)), append(m.values, strings.Clone(fieldValue(x, name)))
 	}
-	m.gap, _ = validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
-	m.indexed = v.fields["Cache-Groups"] != nil || v.fields["No-Vary-Search"] != nil
+	gap, _ := validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
+	m.gap = strings.Clone(gap)
+	m.indexed = indexed(v.fields)
 	m.withholds = withholds(&m)
 	return m
+}
+
+// ownReason is a reason phrase in memory of its own.
+func ownReason(status int, reason string) string {
+	if usual := http.StatusText(status); reason == usual {
+		return usual
+	}
+	return strings.Clone(reason)
 }
 
 // ageOrLength tells the fields that are made anew whenever a stored response is used.
