@@ -79,11 +79,8 @@ func (c *conn) next(now time.Time) bool {
 // idle marks the connection as waiting; false means that the proxy is ending.
 func (c *conn) idle() bool {
 	c.p.release(&c.out)
-	if c.p.closing.Load() && !c.r.Pending() {
-		return false
-	}
-	c.state.Store(connIdle)
-	return true
+	c.state.Store(connIdle) // first: Shutdown sets closing first, so that one of the two sees the other
+	return c.r.Pending() || !c.p.closing.Load()
 }
 
 // busy marks the connection as having a request; false means that Shutdown was faster.
@@ -196,10 +193,12 @@ func (w *watch) run() {
 	if !w.begin() {
 		return
 	}
-	for w.c.r.Fill() == nil {
-		if len(w.c.r.Buffered()) >= watchBytes {
-			return
-		}
+	err := w.c.r.Fill()
+	for err == nil && len(w.c.r.Buffered()) < watchBytes {
+		err = w.c.r.Fill()
+	}
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, wire.ErrFull) {
+		return
 	}
 	w.mu.Lock()
 	ended := w.ended
