@@ -35,7 +35,8 @@ type lan struct {
 	jay                     *process.Jay
 }
 
-func newLan(t *testing.T, mode, rules string) *lan {
+// newLan builds it all; args are further flags for jay.
+func newLan(t *testing.T, mode, rules string, args ...string) *lan {
 	t.Helper()
 	lab := netns.NewLab()
 	t.Cleanup(lab.Close)
@@ -53,7 +54,7 @@ func newLan(t *testing.T, mode, rules string) *lan {
 	must(t, n.router.Run("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"))
 	n.serve(t)
 	n.jay = startJayWith(t, process.Options{
-		Prefix: n.router.Prefix(), Listen: "10.77.1.1:3128", Intercept: ":3129", Mode: mode, Dial: n.router.Dial})
+		Prefix: n.router.Prefix(), Listen: "10.77.1.1:3128", Intercept: ":3129", Mode: mode, Dial: n.router.Dial, Args: args})
 	must(t, n.router.Run(rules))
 	return n
 }
@@ -87,6 +88,11 @@ func (n *lan) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	startSocketServer(t, l)
+}
+
+// explicit is the way of a client that was told to use jay.
+func (n *lan) explicit() way {
+	return way{name: "explicit", connect: func(string) (net.Conn, error) { return n.client.Dial("tcp", "10.77.1.1:3128") }}
 }
 
 // way is that of a client which knows of no proxy.
