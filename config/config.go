@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,6 +28,9 @@ const (
 	InterceptTProxy   = "tproxy"   // destination from the local address of an IP_TRANSPARENT socket, for netfilter TPROXY
 	InterceptHost     = "host"     // destination from the Host field, for steering by DNS
 )
+
+// AdminOff is the value of [Config].Admin for which there is no admin listener.
+const AdminOff = "off"
 
 // Config is the complete set of Jay's settings. [Default] gives usable ones; the zero value does not. Fields appear
 // in the order of [Options], whose Name is the field's name in kebab case and whose Help says more.
@@ -52,6 +56,9 @@ type Config struct {
 	LogFormat     string // "text", "json", "squid" or "combined"
 	LogLevel      string // "debug", "info", "warn" or "error"
 	LogStripQuery bool   // whether queries are left out of logged URLs
+
+	Admin          string // address of the admin listener: host:port, AdminOff or unix: and a path
+	AdminTokenFile string // file with the token that the admin listener asks for; empty: none
 
 	IdleTimeout           time.Duration // between two requests on one connection
 	HeadTimeout           time.Duration // for a request's complete head
@@ -127,7 +134,26 @@ func (c *Config) conflicts() []error {
 	if c.MaxTargetSize > c.MaxHeadSize {
 		all = append(all, fmt.Errorf("max-target-size: %v is more than max-head-size, %v", c.MaxTargetSize, c.MaxHeadSize))
 	}
+	if !onlyHere(c.Admin) && c.AdminTokenFile == "" {
+		all = append(all, fmt.Errorf("admin: %s can be reached from other machines, which takes a token; name its file in admin-token-file", c.Admin))
+	}
+	if !anyPort(c.Admin) && slices.Contains(slices.Concat(c.Listen, c.Intercept), c.Admin) {
+		all = append(all, fmt.Errorf("admin: %s is listened on already", c.Admin))
+	}
 	return all
+}
+
+// onlyHere reports whether an admin address, which is valid, can be reached from this machine only.
+func onlyHere(addr string) bool {
+	if addr == AdminOff || strings.HasPrefix(addr, unixPrefix) {
+		return true
+	}
+	host, _, err := splitHostPort(addr)
+	if err != nil || host == "localhost" {
+		return true // what is no address at all is complained about elsewhere
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
 }
 
 // anyPort reports whether addr leaves the choice of its port to the system, so that it may be listened on repeatedly.

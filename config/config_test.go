@@ -30,6 +30,7 @@ func TestDefault(t *testing.T) {
 		{"cache-size", c.CacheSize, config.Size(0)},
 		{"max-object-size", c.MaxObjectSize, 64 * mib},
 		{"access-log", c.AccessLog, "-"},
+		{"admin", c.Admin, "127.0.0.1:3127"},
 		{"idle-timeout", c.IdleTimeout, time.Minute},
 		{"response-header-timeout", c.ResponseHeaderTimeout, 10 * time.Minute},
 		{"tunnel-lifetime", c.TunnelLifetime, 24 * time.Hour},
@@ -78,7 +79,7 @@ var other = map[string][]string{
 	"max-ranges": {"2"}, "targeted-cache-control": {"CDN-Cache-Control", "Jay-Cache-Control"},
 	"store-set-cookie": {"false"}, "store-errors": {"false"}, "stale-if-error-max": {"1h30m"}, "collapse-wait": {"1.5s"}, "max-request-body": {"1GiB"},
 	"cache-status-key": {"true"}, "access-log": {"/var/log/jay.log"}, "log-format": {"squid"}, "log-level": {"debug"},
-	"log-strip-query": {"true"}, "idle-timeout": {"5s"}, "head-timeout": {"6s"}, "connect-timeout": {"7s"},
+	"log-strip-query": {"true"}, "admin": {"unix:/run/jay/admin.sock"}, "admin-token-file": {"/etc/jay.token"}, "idle-timeout": {"5s"}, "head-timeout": {"6s"}, "connect-timeout": {"7s"},
 	"response-header-timeout": {"8m"}, "body-timeout": {"9s"}, "write-timeout": {"11s"}, "tunnel-idle-timeout": {"12m"},
 	"tunnel-drain-timeout": {"13s"}, "tunnel-lifetime": {"48h"}, "shutdown-timeout": {"15s"}, "max-connections": {"1000"},
 	"max-client-connections": {"0"}, "max-origin-connections": {"17"}, "max-head-size": {"32KiB"}, "max-fields": {"100"},
@@ -118,6 +119,9 @@ func TestSetValues(t *testing.T) {
 func TestSetRefuses(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"listen", "3128", `"3128" has no port; write host:port or :port`},
+		{"admin", "", `"" has no port; write host:port or :port`},
+		{"admin", "on", `"on" has no port; write host:port or :port`},
+		{"admin", "unix:", `unix: needs the path of a socket, as in unix:/run/jay/admin.sock`},
 		{"listen", "::1:3128", `"::1:3128" is not host:port; an IPv6 address stands in brackets, as in [::1]:3128`},
 		{"listen", "[::1:3128", `"[::1:3128" is not host:port; an IPv6 address stands in brackets, as in [::1]:3128`},
 		{"listen", "a:70000", `"a:70000" has no valid port`},
@@ -282,5 +286,24 @@ func TestReadme(t *testing.T) {
 	}
 	if !strings.Contains(string(readme), table) {
 		t.Errorf("README.md does not hold this table of options:\n%s", table)
+	}
+}
+
+// TestAdminToken checks that what other machines can reach takes a token.
+func TestAdminToken(t *testing.T) {
+	tests := []struct {
+		admin, file string
+		ok          bool
+	}{
+		{"127.0.0.1:3127", "", true}, {"[::1]:1", "", true}, {"localhost:1", "", true}, {"unix:/x", "", true}, {"off", "", true},
+		{":3127", "", false}, {"0.0.0.0:3127", "", false}, {"[::]:3127", "", false}, {"192.0.2.1:3127", "", false}, {"jay.example:3127", "", false},
+		{":3127", "/etc/token", true}, {"127.0.0.1:3128", "", false},
+	}
+	for _, tt := range tests {
+		c := config.Default()
+		c.Admin, c.AdminTokenFile = tt.admin, tt.file
+		if err := c.Validate(); (err == nil) != tt.ok {
+			t.Errorf("admin %s with token file %q: %v; want ok=%v", tt.admin, tt.file, err, tt.ok)
+		}
 	}
 }

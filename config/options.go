@@ -10,6 +10,7 @@ const (
 	catListen = "Listening"
 	catCache  = "Cache"
 	catLog    = "Logs"
+	catAdmin  = "Administration"
 	catTime   = "Timeouts"
 	catLimit  = "Limits"
 	catReach  = "Who may ask, and for what"
@@ -24,7 +25,7 @@ const (
 
 // Options returns the table of all options, grouped by category.
 func Options() []Option {
-	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), timeOptions(), limitOptions(), reachOptions())
+	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions())
 }
 
 func listenOptions() []Option {
@@ -115,6 +116,18 @@ func logOptions() []Option {
 		Name: "log-strip-query", Default: "false", Category: catLog,
 		Help:  "leave the query out of logged URLs",
 		field: func(c *Config) any { return &c.LogStripQuery },
+	}}
+}
+
+func adminOptions() []Option {
+	return []Option{{
+		Name: "admin", Arg: "ADDR", Default: "127.0.0.1:3127", Category: catAdmin, check: checkAdmin,
+		Help:  "address of the status page, the metrics and the commands that speak to a running Jay: host:port, unix:/path or off",
+		field: func(c *Config) any { return &c.Admin },
+	}, {
+		Name: "admin-token-file", Arg: "FILE", Category: catAdmin,
+		Help:  "file with the token that the admin address asks for (Authorization: Bearer); a must when other machines can reach it",
+		field: func(c *Config) any { return &c.AdminTokenFile },
 	}}
 }
 

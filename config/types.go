@@ -170,6 +170,23 @@ func checkListen(text string) error {
 	return nil
 }
 
+// unixPrefix is what the path of a Unix socket stands behind.
+const unixPrefix = "unix:"
+
+// checkAdmin accepts host:port, unix: with a path, and AdminOff.
+func checkAdmin(text string) error {
+	if path, ok := strings.CutPrefix(text, unixPrefix); ok {
+		if path == "" {
+			return errors.New("unix: needs the path of a socket, as in unix:/run/jay/admin.sock")
+		}
+		return checkFilled(path)
+	}
+	if text == AdminOff {
+		return nil
+	}
+	return checkListen(text)
+}
+
 // splitHostPort is net.SplitHostPort without the net package's wording.
 func splitHostPort(text string) (host, port string, err error) {
 	i := strings.LastIndexByte(text, ':')
