@@ -75,6 +75,7 @@ func (c *conn) exchange(now time.Time) bool {
 	x := c.newExchange(now)
 	x.ctx, x.cancel = context.WithCancel(c.p.ctx)
 	defer x.cancel()
+	defer x.reply.release() // in case of a fault; otherwise it is done
 	x.readRequest()
 	f := x.expectation()
 	if f.status == 0 {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -14,7 +15,7 @@ import (
 // ordinary path but without its allocations. It returns false, with nothing done, when anything else might have to be
 // decided.
 func (c *conn) lane(now time.Time) bool {
-	if !c.plain() {
+	if c.p.noLane || !c.plain() {
 		return false
 	}
 	e := c.laneEntry()
@@ -118,9 +119,13 @@ func (c *conn) laneEntry() *entry {
 	if !c.local && !c.p.laneMayReach(u.Port) {
 		return nil
 	}
-	for _, e := range c.p.store.Variants(unsafe.String(unsafe.SliceData(c.key), len(c.key))) {
+	list := c.p.store.Variants(unsafe.String(unsafe.SliceData(c.key), len(c.key)))
+	for _, e := range list {
 		m := &e.Meta
-		if e.Complete() && !m.withholds && (c.local || !m.restricted) && selectedBy(&c.req.Fields, m) {
+		if !slices.Equal(m.names, list[0].Meta.names) || !e.Complete() || m.withholds || m.restricted && !c.local {
+			return nil // which one is selected is not plain
+		}
+		if selectedBy(&c.req.Fields, m) {
 			return e
 		}
 	}

@@ -112,7 +112,9 @@ func (a *ask) readBody() {
 }
 
 // get is the first value of a field, "" if there is none.
-func (a *ask) get(name string) string { return strings.Join(append(valuesOf(a.head, name), "")[:1], "") }
+func (a *ask) get(name string) string {
+	return strings.Join(append(valuesOf(a.head, name), "")[:1], "")
+}
 
 // say sends something to the proxy.
 func (a *ask) say(s string) error {

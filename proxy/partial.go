@@ -74,9 +74,11 @@ func (x *exchange) part(r *received, cr validation.ContentRange) *entry {
 // fillPart reads a part into the cache and joins it with what is held already. It owns resp.
 func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, e *entry, epoch cache.Epoch) {
 	defer p.work.Done()
+	defer p.contain()
 	defer fl.cancel()
 	defer fl.done()
 	defer resp.Close()
+	defer fill.Close(errFault)
 	if err := pour(fill, nil, &bounded{r: resp.Body, left: fl.span.End - fl.span.Start}); err != nil {
 		fill.Close(err)
 		return

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -47,6 +48,7 @@ type Proxy struct {
 
 	outBufs, copyBufs sync.Pool
 	lanes             sync.Pool // exchanges for hits
+	noLane            bool      // every request takes the ordinary path; for tests that compare the two
 
 	ctx    context.Context // ends with the proxy; background revalidation hangs on it
 	cancel context.CancelFunc
@@ -211,6 +213,18 @@ func (p *Proxy) panicked(c *conn, e any) {
 	p.stats.panics.Add(1)
 	p.log.Error("internal error, connection closed", "client", c.client.String(), "err", fmt.Sprint(e), "stack", string(debug.Stack()))
 }
+
+// contain is deferred by goroutines that work for no connection alone: a fault of Jay's own ends what it happened in, and
+// nothing else.
+func (p *Proxy) contain() {
+	if e := recover(); e != nil {
+		p.stats.panics.Add(1)
+		p.log.Error("internal error, fetch given up", "err", fmt.Sprint(e), "stack", string(debug.Stack()))
+	}
+}
+
+// errFault is what becomes of a body whose reading a fault of Jay's own has ended.
+var errFault = errors.New("proxy: internal error")
 
 // Shutdown ends the proxy: no new connections, idle ones close at once, running exchanges may finish and tunnels may end
 // by themselves until ctx ends, then what is left is cut. When it returns, no goroutine and no descriptor of the

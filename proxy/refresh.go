@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jayproxy/jay/freshness"
+	"github.com/jayproxy/jay/proxy/wire"
 )
 
 // refresh validates a stale stored response for which stale-while-revalidate answered a client (RFC 5861 §3): once,
@@ -19,6 +20,7 @@ func (p *Proxy) refresh(of *exchange, e *entry) {
 	p.work.Add(1)
 	go func() {
 		defer p.work.Done()
+		defer p.contain()
 		defer fl.cancel()
 		defer fl.land(nil, nil)
 		d := freshness.Decide(freshness.Request{}, &e.Meta.fresh, time.Now())
@@ -27,16 +29,19 @@ func (p *Proxy) refresh(of *exchange, e *entry) {
 	}()
 }
 
-// inBackground is an exchange like this one that no client waits for.
+// inBackground is an exchange like this one that no client waits for: a GET of the whole, without the conditions that are
+// the client's own.
 func (x *exchange) inBackground(fl *flight) *exchange {
 	req := *x.req
-	req.Fields = req.Fields.Clone()
+	req.Method = "GET"
+	req.Fields, _ = wire.ParseFields(string(req.Fields.Append(nil, rangeOrCondition))) // what was valid still is
 	y := &exchange{
 		p: x.p, c: &conn{p: x.p, client: x.c.client, local: x.c.local, mode: x.c.mode}, req: &req,
 		origin: x.origin, client: x.client, scheme: x.scheme, authority: x.authority, url: x.url,
-		options: x.options, nominated: x.nominated, fields: x.fields.Clone(), start: time.Now(),
+		options: x.options, nominated: x.nominated, start: time.Now(),
 		ctx: fl.ctx, cancel: fl.cancel, background: true,
 	}
+	y.fields = y.forwardedFields()
 	y.asks = freshness.ParseRequest(y.fields)
 	y.reply.age = -1
 	return y

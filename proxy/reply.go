@@ -309,13 +309,15 @@ func (x *exchange) sendOrigin(f framing) error {
 	buf := x.p.copyBuffer()
 	defer x.p.returnCopyBuffer(buf)
 	body := x.reply.origin.Body
-	if !x.reply.origin.Pending() {
-		if err := x.flush(); err != nil { // the head need not wait for the body
+	waits := !x.reply.origin.Pending() && !body.Whole()
+	if waits { // the head does not wait with it
+		if err := x.flush(); err != nil {
 			return err
 		}
+		defer x.watchBody(x.endOrigin)()
 	}
 	n, err := body.Read(*buf)
-	if err == nil && !body.Whole() {
+	if !waits && err == nil && !body.Whole() {
 		defer x.watchBody(x.endOrigin)()
 	}
 	for {

@@ -284,6 +284,7 @@ func (x *exchange) share(fl *flight) bool {
 // fetch asks the origin, unconditionally or with the client's own conditions, and gives the answer to the client, to
 // those who wait, and to the cache.
 func (x *exchange) fetch(fl *flight, v verdict) {
+	defer fl.land(nil, nil) // in case of a fault; otherwise it has landed
 	defer fl.leave()
 	stop := x.onGone(fl)
 	defer stop()
@@ -347,6 +348,7 @@ func (x *exchange) renewed(e *entry) bool {
 
 // ask sends the conditional request and acts on the answer (RFC 9111 §4.3.3).
 func (x *exchange) ask(fl *flight, e *entry, v verdict) {
+	defer fl.land(nil, nil) // in case of a fault; otherwise it has landed
 	defer fl.leave()
 	stop := x.onGone(fl)
 	defer stop()
@@ -405,6 +407,7 @@ func (x *exchange) onGone(fl *flight) (stop func() bool) {
 
 // pass forwards a request past the cache and relays the answer. What an unsafe request changed is invalidated.
 func (x *exchange) pass(v verdict) {
+	before := x.p.store.Epoch(x.url)
 	resp, err := x.send(x.ctx, edits{})
 	if err != nil {
 		x.failed(err)
@@ -417,12 +420,17 @@ func (x *exchange) pass(v verdict) {
 		return
 	}
 	x.allowSilence(resp)
+	overtaken := x.p.store.Epoch(x.url) != before // by another request that changed the same
 	x.invalidate(resp)
 	v.status = resp.Status
-	if x.postStored(resp, x.p.store.Epoch(x.url), &v) {
+	if f, bad := x.unasked(resp.Status); bad {
+		resp.Close()
+		x.refuse(f)
 		return
 	}
-	x.relay(resp, x.cacheStatus(v))
+	if overtaken || !x.postStored(resp, x.p.store.Epoch(x.url), &v) {
+		x.relay(resp, x.cacheStatus(v))
+	}
 }
 
 // invalidate drops what is stored for the URIs that an unsafe request has changed (RFC 9111 §4.4).

@@ -121,7 +121,9 @@ func TestAge_RFC9111_5_1(t *testing.T) {
 func TestProxyStatus_RFC9209(t *testing.T) {
 	ns := &nameserver{addrs: map[string]string{}}
 	dialFails := func(err error) func(context.Context, string, string) (net.Conn, error) {
-		return func(context.Context, string, string) (net.Conn, error) { return nil, &net.OpError{Op: "dial", Err: err} }
+		return func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: err}
+		}
 	}
 	tests := []struct {
 		name   string

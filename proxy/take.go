@@ -232,9 +232,11 @@ func (x *exchange) originAge(r *received) {
 // fillFrom reads a body into the cache. It owns resp.
 func (p *Proxy) fillFrom(fl *flight, resp *upstream.Response, fill *cache.Fill, first []byte, e *entry, epoch cache.Epoch) {
 	defer p.work.Done()
+	defer p.contain()
 	defer fl.cancel()
 	defer fl.done()
 	defer resp.Close()
+	defer fill.Close(errFault)
 	err := pour(fill, first, resp.Body)
 	fl.trailers = resp.Body.Trailers()
 	if err != nil {
