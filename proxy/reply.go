@@ -184,7 +184,7 @@ func (x *exchange) flush() error {
 
 const (
 	copyBelow   = 16 << 10  // smaller bodies are copied behind their head: one write costs less than a vector
-	writeAtMost = 256 << 10 // bytes between two looks at the write deadline
+	writeAtMost = 512 << 10 // bytes between two looks at the write deadline
 )
 
 // sendPieces writes stored pieces, in one write with the head where they are small.
