@@ -10,7 +10,7 @@
 //	cfg = cfg.Resolve(config.Host{Memory: …, Descriptors: …})
 //
 // The package reads nothing by itself: callers hand it the text of files and the values of variables. It knows no HTTP
-// and decides nothing; access rules, parents and other structured settings are not part of it yet.
+// and decides nothing.
 package config
 
 import (
@@ -88,6 +88,10 @@ type Config struct {
 	UpgradeTokens []string       // Upgrade tokens that are tunnelled
 	CAFiles       []string       // PEM files of certificate authorities that are trusted besides the system's
 	DNSServers    []string       // resolvers, address or address:port; none: the system's
+	AuthFile      string         // htpasswd file of those who may use the explicit listeners; empty: everybody may
+	AuthRealm     string         // what people are told they log in to
+
+	Policy *Policy // the file's section of that name, which is no option; nil: there is none
 }
 
 // Default returns the settings of a Jay that was told nothing: the defaults of [Options]. Automatic settings are left
@@ -140,7 +144,7 @@ func (c *Config) conflicts() []error {
 	if !anyPort(c.Admin) && slices.Contains(slices.Concat(c.Listen, c.Intercept), c.Admin) {
 		all = append(all, fmt.Errorf("admin: %s is listened on already", c.Admin))
 	}
-	return all
+	return append(all, c.policyConflicts()...)
 }
 
 // onlyHere reports whether an admin address, which is valid, can be reached from this machine only.

@@ -13,7 +13,8 @@ import (
 )
 
 // Load puts the settings of a YAML file into c. The file is one mapping from option names to scalars or, for options
-// that take a list, sequences of scalars; an empty file is fine. Unknown and repeated keys, missing values, anchors,
+// that take a list, sequences of scalars, and the section "policy", see [Policy]; an empty file is fine. Unknown and
+// repeated keys, missing values, anchors,
 // aliases, tags and second documents are errors. The error joins one error for each wrong line, "name:line: what is
 // wrong"; settings on the other lines are applied all the same.
 func Load(c *Config, name string, data []byte) error {
@@ -28,6 +29,12 @@ func Load(c *Config, name string, data []byte) error {
 	seen := make(map[string]int)
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
+		if errs, is := setSection(c, key, value, seen); is {
+			for _, err := range errs {
+				all = append(all, fmt.Errorf("%s:%w", name, err))
+			}
+			continue
+		}
 		if err := set(c, key, value, seen); err != nil {
 			all = append(all, fmt.Errorf("%s:%w", name, err))
 		}
@@ -207,9 +214,12 @@ func find(name string) (Option, bool) {
 	return Option{}, false
 }
 
-// names returns the names of all options.
+// names returns the names of all options and sections.
 func names() []string {
 	var all []string
+	for _, s := range sections() {
+		all = append(all, s.name)
+	}
 	for _, o := range Options() {
 		all = append(all, o.Name)
 	}

@@ -25,7 +25,7 @@ const (
 
 // Options returns the table of all options, grouped by category.
 func Options() []Option {
-	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions())
+	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions(), authOptions())
 }
 
 func listenOptions() []Option {

@@ -26,6 +26,13 @@ func Print(w io.Writer, c *Config) error {
 			return fmt.Errorf("config: %w", err)
 		}
 	}
+	text, err := printSections(c)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
 	return nil
 }
 
