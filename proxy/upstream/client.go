@@ -29,12 +29,16 @@ type Origin struct {
 	Addr netip.AddrPort
 }
 
+// Check says whether an address may be connected to. Its error is wrapped by the
+// one that the caller gets. It is called by the goroutine that asked.
+type Check func(netip.AddrPort) error
+
 // Options configures a [Client]. The zero value is usable.
 type Options struct {
 	// Check is called with each address just before it is dialled, IPv4-mapped
 	// IPv6 addresses in their IPv4 form. An error ends that attempt. If nil, every
 	// address is allowed.
-	Check func(netip.AddrPort) error
+	Check Check
 	// Resolver looks names up. If nil, Go's own resolver is used.
 	Resolver *net.Resolver
 	// DialContext opens a connection to a literal "IP:port". If nil, a

@@ -36,8 +36,8 @@ type conn struct {
 }
 
 // newConn connects to the origin of p.
-func (c *Client) newConn(ctx context.Context, p *pool) (*conn, error) {
-	transport, addr, err := c.dial(ctx, p.origin)
+func (c *Client) newConn(ctx context.Context, p *pool, check Check) (*conn, error) {
+	transport, addr, err := c.dial(ctx, p.origin, check)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,14 @@ const stagger = 250 * time.Millisecond
 // Dial opens a connection for a tunnel: no TLS, no pool, no slot. It returns
 // the address it is connected to. The error is an [*Error].
 func (c *Client) Dial(ctx context.Context, o Origin) (net.Conn, netip.AddrPort, error) {
+	return c.DialChecked(ctx, o, nil)
+}
+
+// DialChecked is Dial with a check besides that of the client; it may be nil.
+func (c *Client) DialChecked(ctx context.Context, o Origin, check Check) (net.Conn, netip.AddrPort, error) {
 	ctx, cancel := c.connectContext(ctx)
 	defer cancel()
-	return c.dial(ctx, o)
+	return c.dial(ctx, o, check)
 }
 
 // connectContext derives the context of one connection attempt from that of a
@@ -31,15 +36,15 @@ func (c *Client) connectContext(ctx context.Context) (context.Context, context.C
 
 // dial finds the addresses of o and connects to one of them. With no descriptor
 // left it gives up the idle connections and tries once more.
-func (c *Client) dial(ctx context.Context, o Origin) (net.Conn, netip.AddrPort, error) {
+func (c *Client) dial(ctx context.Context, o Origin, check Check) (net.Conn, netip.AddrPort, error) {
 	addrs, err := c.addresses(ctx, o)
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	nc, addr, err := c.connect(ctx, addrs)
+	nc, addr, err := c.connect(ctx, addrs, check)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		c.CloseIdle()
-		nc, addr, err = c.connect(ctx, addrs)
+		nc, addr, err = c.connect(ctx, addrs, check)
 	}
 	if err != nil {
 		return nil, netip.AddrPort{}, dialError(err)
@@ -90,9 +95,9 @@ type attempt struct {
 }
 
 // connect returns a connection to the first of addrs that can be had.
-func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort) (net.Conn, netip.AddrPort, error) {
+func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort, check Check) (net.Conn, netip.AddrPort, error) {
 	if len(addrs) == 1 {
-		if err := c.check(addrs[0]); err != nil {
+		if err := c.check(addrs[0], check); err != nil {
 			return nil, addrs[0], err
 		}
 		nc, err := c.opt.DialContext(ctx, "tcp", addrs[0].String())
@@ -100,17 +105,19 @@ func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort) (net.Conn,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := race{c: c, ctx: ctx, addrs: addrs, results: make(chan attempt)}
+	r := race{c: c, ctx: ctx, addrs: addrs, check: check, results: make(chan attempt)}
 	return r.run()
 }
 
 // check asks the policy about an address that is going to be dialled now.
-func (c *Client) check(addr netip.AddrPort) error {
-	if c.opt.Check == nil {
-		return nil
-	}
-	if err := c.opt.Check(addr); err != nil {
-		return &prohibitedError{err}
+func (c *Client) check(addr netip.AddrPort, besides Check) error {
+	for _, check := range [...]Check{c.opt.Check, besides} {
+		if check == nil {
+			continue
+		}
+		if err := check(addr); err != nil {
+			return &prohibitedError{err}
+		}
 	}
 	return nil
 }
@@ -127,6 +134,7 @@ type race struct {
 	c       *Client
 	ctx     context.Context // done when the race is over
 	addrs   []netip.AddrPort
+	check   Check
 	running int
 	results chan attempt
 	err     error // the failure to report if nothing succeeds
@@ -162,7 +170,7 @@ func (r *race) start() {
 	for len(r.addrs) > 0 {
 		addr := r.addrs[0]
 		r.addrs = r.addrs[1:]
-		err := r.c.check(addr)
+		err := r.c.check(addr, r.check)
 		if err == nil && r.c.spawn(func() { r.attempt(addr) }) {
 			r.running++
 			return

@@ -28,13 +28,13 @@ func (c *Client) Do(ctx context.Context, o Origin, r *Request) (*Response, error
 	if ctx.Err() != nil {
 		return nil, &Error{KindConnectionTerminated, 502, context.Cause(ctx)}
 	}
-	cn, err := c.acquire(ctx, o, false)
+	cn, err := c.acquire(ctx, o, false, r.Check)
 	if err != nil {
 		return nil, err
 	}
 	x, again, err := cn.exchange(ctx, r)
 	if again {
-		if cn, err = c.acquire(ctx, o, true); err != nil {
+		if cn, err = c.acquire(ctx, o, true, r.Check); err != nil {
 			return nil, err
 		}
 		x, _, err = cn.exchange(ctx, r)

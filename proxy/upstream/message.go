@@ -56,6 +56,10 @@ type Request struct {
 	Interim func(*wire.Response) error
 	// HeaderTimeout overrides the client's. Zero means the client's.
 	HeaderTimeout time.Duration
+	// Check is asked besides that of the client, and also about the address of a
+	// connection that is going to be used again; one that it refuses is left to
+	// others. If nil, every address is allowed.
+	Check Check
 }
 
 // Response is the final answer to a request. It belongs to one goroutine.

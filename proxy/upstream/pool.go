@@ -29,22 +29,27 @@ func (p *pool) grant(cn *conn) bool {
 	return true
 }
 
-// acquire returns a connection to o: an idle one that is still quiet, unless
-// fresh is set, or a new one.
-func (c *Client) acquire(ctx context.Context, o Origin, fresh bool) (*conn, error) {
+// acquire returns a connection to o: an idle one that is still quiet and whose
+// address passes check, unless fresh is set, or a new one.
+func (c *Client) acquire(ctx context.Context, o Origin, fresh bool, check Check) (*conn, error) {
 	for {
 		cn, p, err := c.take(ctx, o, fresh)
 		if err != nil {
 			return nil, err
 		}
 		if cn == nil {
-			return c.open(ctx, p)
+			return c.open(ctx, p, check)
 		}
-		if cn.quiet() {
+		switch {
+		case !cn.quiet():
+			c.drop(cn)
+		case check != nil && check(cn.addr) != nil:
+			c.put(cn)
+			fresh = true
+		default:
 			cn.served = true
 			return cn, nil
 		}
-		c.drop(cn)
 	}
 }
 
@@ -122,10 +127,10 @@ func (c *Client) wait(ctx context.Context, p *pool, turn chan *conn) (*conn, err
 }
 
 // open opens a connection with a slot that was taken before.
-func (c *Client) open(ctx context.Context, p *pool) (*conn, error) {
+func (c *Client) open(ctx context.Context, p *pool, check Check) (*conn, error) {
 	ctx, cancel := c.connectContext(ctx)
 	defer cancel()
-	cn, err := c.newConn(ctx, p)
+	cn, err := c.newConn(ctx, p, check)
 	if err != nil {
 		c.freeSlot(p)
 		return nil, err
