@@ -85,6 +85,7 @@ func (e *encoder) text(dst []byte, r *Record) []byte {
 	}
 	dst = appendPair(dst, " user=", r.User, limitMiddle)
 	dst = appendPair(dst, " rule=", r.Rule, limitName)
+	dst = appendPair(dst, " reported=", r.Reported, limitName)
 	dst = appendPair(dst, " kind=", r.Kind, limitShort)
 	dst = appendPair(dst, " sni=", r.SNI, limitName)
 	dst = appendPair(dst, " cause=", r.Cause, limitMiddle)
@@ -130,6 +131,7 @@ func (e *encoder) json(dst []byte, r *Record) []byte {
 		dst = append(dst, '"')
 	}
 	dst = appendMember(dst, `,"rule":"`, r.Rule, limitName)
+	dst = appendMember(dst, `,"reported":"`, r.Reported, limitName)
 	dst = appendMember(dst, `,"kind":"`, r.Kind, limitShort)
 	dst = appendMember(dst, `,"sni":"`, r.SNI, limitName)
 	dst = appendMember(dst, `,"cause":"`, r.Cause, limitMiddle)

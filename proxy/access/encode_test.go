@@ -55,7 +55,7 @@ func tunnel() *access.Record {
 		Client:   netip.MustParseAddrPort("[2001:db8::1]:40000"),
 		User:     "jörg", Method: "CONNECT", URL: "example.com:443", Proto: "HTTP/1.1",
 		Status: 200, BytesIn: 10, BytesOut: 20, Decision: access.Tunnel,
-		Origin: netip.MustParseAddrPort("[2001:db8::2]:443"), Rule: "all", Kind: "connect", Cause: "idle", SNI: "example.com",
+		Origin: netip.MustParseAddrPort("[2001:db8::2]:443"), Rule: "all", Reported: "one,two", Kind: "connect", Cause: "idle", SNI: "example.com",
 	}
 }
 
@@ -70,10 +70,10 @@ func TestFormats(t *testing.T) {
 	}{
 		{access.Text, false, hit(), `2026-10-05T14:03:02.045+02:00 192.0.2.7:50000 GET http://example.com/a?b=c 200 1024 1.234ms hit fresh`},
 		{"", true, hit(), `2026-10-05T14:03:02.045+02:00 192.0.2.7:50000 GET http://example.com/a 200 1024 1.234ms hit fresh`},
-		{access.Text, false, tunnel(), `2026-01-02T03:04:05.000Z [2001:db8::1]:40000 CONNECT example.com:443 200 20 90000.000ms tunnel - origin=[2001:db8::2]:443 in=10 user="jörg" rule=all kind=connect sni=example.com cause=idle`},
+		{access.Text, false, tunnel(), `2026-01-02T03:04:05.000Z [2001:db8::1]:40000 CONNECT example.com:443 200 20 90000.000ms tunnel - origin=[2001:db8::2]:443 in=10 user="jörg" rule=all reported=one,two kind=connect sni=example.com cause=idle`},
 		{access.Text, false, &access.Record{Time: time.Unix(0, 0).UTC()}, `1970-01-01T00:00:00.000Z - - - 0 0 0.000ms - -`},
 		{access.JSON, false, hit(), `{"time":"2026-10-05T14:03:02.045+02:00","client":"192.0.2.7:50000","method":"GET","url":"http://example.com/a?b=c","proto":"HTTP/1.1","status":200,"in":0,"out":1024,"duration_ms":1.234,"decision":"hit","reason":"fresh","cache_status":"Jay; hit; ttl=30"}`},
-		{access.JSON, false, tunnel(), `{"time":"2026-01-02T03:04:05.000Z","client":"[2001:db8::1]:40000","user":"jörg","method":"CONNECT","url":"example.com:443","proto":"HTTP/1.1","status":200,"in":10,"out":20,"duration_ms":90000.000,"decision":"tunnel","origin":"[2001:db8::2]:443","rule":"all","kind":"connect","sni":"example.com","cause":"idle"}`},
+		{access.JSON, false, tunnel(), `{"time":"2026-01-02T03:04:05.000Z","client":"[2001:db8::1]:40000","user":"jörg","method":"CONNECT","url":"example.com:443","proto":"HTTP/1.1","status":200,"in":10,"out":20,"duration_ms":90000.000,"decision":"tunnel","origin":"[2001:db8::2]:443","rule":"all","reported":"one,two","kind":"connect","sni":"example.com","cause":"idle"}`},
 		{access.Squid, false, hit(), `1791201782.045      1 192.0.2.7 TCP_MEM_HIT/200 1024 GET http://example.com/a?b=c - HIER_NONE/- text/html;%20charset=utf-8`},
 		{access.Squid, true, aborted, `1791201782.045      1 192.0.2.7 TCP_MISS_ABORTED/200 1024 GET http://example.com/a - HIER_DIRECT/198.51.100.1 text/html;%20charset=utf-8`},
 		{access.Squid, false, tunnel(), `1767323045.000  90000 2001:db8::1 TCP_TUNNEL/200 20 CONNECT example.com:443 j%C3%B6rg HIER_DIRECT/2001:db8::2 -`},
@@ -142,7 +142,7 @@ func injections() []string {
 func fill(s string) *access.Record {
 	r := hit()
 	r.User, r.Method, r.Proto, r.Reason, r.CacheStatus, r.ProxyStatus = s, s, s, s, s, s
-	r.Rule, r.Kind, r.Cause, r.SNI, r.ContentType, r.UserAgent, r.Decision = s, s, s, s, s, s, access.Decision(s)
+	r.Rule, r.Reported, r.Kind, r.Cause, r.SNI, r.ContentType, r.UserAgent, r.Decision = s, s, s, s, s, s, s, access.Decision(s)
 	r.URL, r.Referer = s, s
 	if strings.Contains(s, secret) { // credentials belong into URLs only
 		r = hit()

@@ -49,6 +49,7 @@ type Record struct {
 	ProxyStatus string         // Proxy-Status value of the response (RFC 9209)
 	Origin      netip.AddrPort // address that was connected to; invalid if none was
 	Rule        string         // policy rule that decided
+	Reported    string         // report rules of the policy that would have refused, separated by commas
 
 	Kind  string // of a tunnel: "connect", "upgrade", "intercept"; empty for an exchange
 	Cause string // why a tunnel or exchange ended early, such as "idle" or "client-closed"
