@@ -55,7 +55,7 @@ func refuseWith(f fault) func(*http.Request, *goproxy.ProxyCtx) (*http.Request, 
 	return func(r *http.Request, _ *goproxy.ProxyCtx) (*http.Request, *http.Response) {
 		x := exchangeOf(r)
 		if f.status == 508 {
-			x.p.log.Warn("loop refused", "client", x.c.client.String(), "url", x.url)
+			x.p.log.Warn("loop refused", "client", x.c.client.String(), "url", withoutQuery(x.url))
 		}
 		x.refuse(f)
 		return r, x.response()

@@ -116,8 +116,14 @@ func (x *exchange) refuse(f fault) {
 		r.close = true
 	}
 	if f.cause != nil {
-		x.p.log.Debug("request failed", "client", x.c.client.String(), "url", x.url, "kind", f.kind, "err", f.cause)
+		x.p.log.Debug("request failed", "client", x.c.client.String(), "url", withoutQuery(x.url), "kind", f.kind, "err", f.cause)
 	}
+}
+
+// withoutQuery is a URL for Jay's messages: queries hold what only the access log may tell, if the operator lets it.
+func withoutQuery(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return url
 }
 
 // proxyStatus is the Proxy-Status member for a fault (RFC 9209 §2).

@@ -57,7 +57,7 @@ func (x *exchange) sink() {
 	for {
 		if _, err := r.fill.Next(); err != nil {
 			if err != io.EOF {
-				x.p.log.Debug("background validation broke off", "url", x.url, "err", err)
+				x.p.log.Debug("background validation broke off", "url", withoutQuery(x.url), "err", err)
 			}
 			return
 		}

@@ -251,7 +251,7 @@ func (p *Proxy) fillFrom(fl *flight, resp *upstream.Response, fill *cache.Fill, 
 	whole := *e
 	whole.Body, whole.Length = body, body.Held()
 	if stored, why := p.put(&whole, epoch); !stored {
-		p.log.Debug("not stored", "url", e.Key, "reason", why)
+		p.log.Debug("not stored", "url", withoutQuery(e.Key), "reason", why)
 	}
 }
 
