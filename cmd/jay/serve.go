@@ -40,6 +40,7 @@ type server struct {
 	listeners []listener
 	signals   chan os.Signal
 	grace     time.Duration
+	collector collector
 }
 
 // start opens what the proxy needs. When it fails, nothing stays open.
@@ -70,15 +71,10 @@ func (p *process) start(ctx context.Context, c *config.Config) (*server, error) 
 	if p.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit(c, p.host().Memory))
 	}
-	if p.getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	s.collector.off = p.getenv("GOGC") != ""
 	p.notify(s.signals)
 	return s, nil
 }
-
-// gcPercent lets garbage be collected less often than Go's default while there is room; the memory limit has the last word.
-const gcPercent = 400
 
 // logger writes messages to standard error, as JSON where the access log is.
 func (p *process) logger(c *config.Config) *slog.Logger {
@@ -161,8 +157,13 @@ func (s *server) run(ctx context.Context) error {
 		go func() { failed <- s.proxy.Serve(ln.Listener, ln.mode) }()
 	}
 	var failure error
+	look := time.NewTicker(collectEvery)
+	defer look.Stop()
 	for running := true; running; {
 		select {
+		case <-look.C:
+			st := s.proxy.Stats().Cache
+			s.collector.look(st.Bytes, st.Puts)
 		case sig := <-s.signals:
 			if running = sig == syscall.SIGHUP; running {
 				s.reopen()
