@@ -252,7 +252,7 @@ func (n *lan) refuseStranger(t *testing.T) {
 			continue // refused even sooner
 		}
 		conn := rawhttp.NewConn(c)
-		_ = conn.Send("GET http://site.test/stranger HTTP/1.1\r\nHost: site.test\r\n\r\n")
+		_ = conn.Send("GET http://site.test/stranger HTTP/1.1\r\nHost: site.test\r\nX-Forwarded-For: 10.77.1.2\r\n\r\n")
 		if !conn.Closed(closeTime) {
 			t.Errorf("%s: a stranger is answered; want the end of the connection", address)
 		}
