@@ -157,6 +157,7 @@ func (s *server) run(ctx context.Context) error {
 		go func() { failed <- s.proxy.Serve(ln.Listener, ln.mode) }()
 	}
 	var failure error
+	s.collector.look(0, 0)
 	look := time.NewTicker(collectEvery)
 	defer look.Stop()
 	for running := true; running; {
