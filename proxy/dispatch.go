@@ -24,7 +24,9 @@ func (p *Proxy) dispatcher() *goproxy.ProxyHttpServer {
 		x.answer()
 	})
 	gp.OnRequest(goproxy.ReqConditionFunc(looped)).DoFunc(refuseWith(faultLoop))
+	gp.OnRequest(goproxy.ReqConditionFunc(stranger)).DoFunc(answerDenied)
 	gp.OnRequest(goproxy.ReqConditionFunc(portRefused)).DoFunc(refuseWith(faultPort))
+	gp.OnRequest(goproxy.ReqConditionFunc(forbidden)).DoFunc(answerDenied)
 	gp.OnRequest(goproxy.ReqConditionFunc(lastHop)).DoFunc(answerLastHop)
 	gp.OnRequest(goproxy.ReqConditionFunc(purges)).DoFunc(answerPurge)
 	gp.OnRequest().DoFunc(func(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *http.Response) {

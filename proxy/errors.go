@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type fault struct {
 	kind   string // the proxy error type (RFC 9209 §2.3)
 	text   string // for people; it holds nothing that a client sent, and nothing of Jay's inside
 	rule   string // the policy rule that refused
+	reason string // the word for the log; empty: kind
 	lines  string // further field lines
 	cause  error  // for the log
 }
@@ -41,11 +43,14 @@ var (
 func faultOf(err error) fault {
 	var ue *upstream.Error
 	var be *upstream.BodyError
+	var de *deniedError
 	switch {
 	case errors.Is(err, errOwn):
 		return faultLoop
 	case errors.Is(err, errReach):
 		return faultReach
+	case errors.As(err, &de):
+		return faultRule(de.rule)
 	case errors.As(err, &be):
 		return bodyFault(be.Err)
 	case errors.As(err, &ue):
@@ -107,7 +112,8 @@ func (x *exchange) refuse(f fault) {
 	}
 	r.text, r.length = []byte(text), int64(len(text))
 	r.lines = "Content-Type: " + kind + "\r\nCache-Control: no-store\r\nProxy-Status: " + status + "\r\n" + f.lines
-	x.rec.ProxyStatus, x.rec.Rule, x.rec.Reason = status, f.rule, f.kind
+	x.rec.ProxyStatus, x.rec.Reason = status, cmp.Or(f.reason, f.kind)
+	x.rec.Rule = cmp.Or(f.rule, x.rec.Rule)
 	x.rec.Decision = access.Failed
 	if f.status == 403 || f.status == 407 {
 		x.rec.Decision = access.Denied

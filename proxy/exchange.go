@@ -16,6 +16,7 @@ import (
 
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/upstream"
 	"github.com/jayproxy/jay/proxy/wire"
 )
@@ -44,6 +45,10 @@ type exchange struct {
 	unverified bool   // the client may have lied about the host: nothing of this exchange touches the cache
 	replaced   bool   // the cache's conditions went out in place of the client's
 	bypass     string // why the cache is left out of this exchange; empty: it is not
+
+	asked   policy.Question // what the policy was asked
+	pending bool            // the address that is connected to decides
+	denial  fault           // what the handlers for strangers and for the policy found
 
 	start  time.Time
 	ctx    context.Context // ends when the client is gone or the proxy must end

@@ -116,6 +116,7 @@ func (x *exchange) send(ctx context.Context, e edits) (*upstream.Response, error
 		Idempotent: idempotent(x.req.Method) && !x.hasBody,
 		Upgrade:    x.upgradeToken() != "",
 		Interim:    x.interim,
+		Check:      x.addrCheck(),
 	}
 	if x.hasBody {
 		x.sendsBody(r)
@@ -128,7 +129,7 @@ func (x *exchange) send(ctx context.Context, e edits) (*upstream.Response, error
 	if err != nil {
 		return nil, err
 	}
-	x.rec.Origin = resp.Addr
+	x.connected(resp.Addr)
 	return resp, nil
 }
 

@@ -22,6 +22,10 @@ func (c *conn) lane(now time.Time) bool {
 	if e == nil {
 		return false
 	}
+	user, ruling, ok := c.lanePermit(now, e)
+	if !ok {
+		return false
+	}
 	d := freshness.Decide(freshness.Request{}, &e.Meta.fresh, now)
 	if d.Verdict != freshness.Reuse {
 		return false
@@ -29,10 +33,11 @@ func (c *conn) lane(now time.Time) bool {
 	c.persistent = true
 	c.p.store.Use(e)
 	x := c.laneExchange(now)
+	x.rec.User, x.rec.Rule, x.rec.Reported = user, ruling.Rule, strings.Join(ruling.Reported, ",")
 	x.begin(e, int64(d.Age/time.Second), x.cacheStatus(verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL())))
 	x.pieces = e.Body.AppendBuffers(x.pieces[:0], 0, e.Length)
 	x.reply.stored = x.pieces
-	ok := x.answer()
+	ok = x.answer()
 	x.log()
 	if x.reply.failed != nil {
 		x.abort()
@@ -61,7 +66,7 @@ func (c *conn) plain() bool {
 		return false
 	}
 	for i := range r.Fields.Len() {
-		if name, value := r.Fields.At(i); decisive(name, value) {
+		if name, value := r.Fields.At(i); decisive(name, value) && !c.isLogin(name) {
 			return false
 		}
 	}

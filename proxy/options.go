@@ -10,6 +10,8 @@ import (
 
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/auth"
+	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -90,6 +92,11 @@ type Options struct {
 	MaxRequestBody int64
 	// MaxInterim bounds the 1xx answers to one request; 0 means 10.
 	MaxInterim int
+
+	// Policy decides who may go where; nil allows everything. It may be updated while the proxy runs.
+	Policy *policy.Policy
+	// Auth asks the clients of explicit listeners who they are; nil does not.
+	Auth *auth.Auth
 
 	// AllowClients are the addresses that may use the proxy; nil means loopback and private ones.
 	AllowClients []netip.Prefix

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+
+	"github.com/jayproxy/jay/proxy/policy"
 )
 
 // errOwn means that an exchange would have come back to Jay itself.
@@ -101,6 +103,13 @@ func (p *Proxy) reach(to netip.AddrPort) error {
 	return nil
 }
 
+// confined tells whether an address means something on one machine or link only: nobody can have been on the way to it
+// when they were intercepted.
+func (p *Proxy) confined(a netip.Addr) bool {
+	a = embedded(a.Unmap().WithZone(""))
+	return p.thisMachine(a) || a.IsLinkLocalUnicast() || a.IsMulticast() || a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240)
+}
+
 // forbidden tells whether an address is closed to other machines' clients: this machine's own, those that have meaning
 // on one link or host only, and the IANA special-purpose ranges; private ones by option.
 func (p *Proxy) forbidden(a netip.Addr) bool {
@@ -114,24 +123,12 @@ func (p *Proxy) forbidden(a netip.Addr) bool {
 	return special(a)
 }
 
-// embedded is the IPv4 address that an IPv6 one translates to (NAT64, RFC 6052 §2.1; 6to4, RFC 3056), or a itself.
+// embedded is the IPv4 address that an IPv6 one translates to, or a itself.
 func embedded(a netip.Addr) netip.Addr {
-	if !a.Is6() {
-		return a
-	}
-	b := a.As16()
-	switch {
-	case netip.MustParsePrefix("64:ff9b::/96").Contains(a), isV4Compatible(b):
-		return netip.AddrFrom4([4]byte(b[12:16]))
-	case b[0] == 0x20 && b[1] == 0x02:
-		return netip.AddrFrom4([4]byte(b[2:6]))
+	if v4 := policy.Translated(a); v4.IsValid() {
+		return v4
 	}
 	return a
-}
-
-// isV4Compatible tells whether an address is a deprecated IPv4-compatible one (RFC 4291 §2.5.5.1), :: and ::1 apart.
-func isV4Compatible(b [16]byte) bool {
-	return [12]byte(b[:12]) == [12]byte{} && (b[12] != 0 || b[13] != 0 || b[14] != 0 || b[15] > 1)
 }
 
 // specialPrefixes are the IANA special-purpose ranges (RFC 6890 and its registries) that are not globally reachable; the

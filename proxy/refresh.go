@@ -39,7 +39,7 @@ func (x *exchange) inBackground(fl *flight) *exchange {
 		p: x.p, c: &conn{p: x.p, client: x.c.client, local: x.c.local, mode: x.c.mode}, req: &req,
 		origin: x.origin, client: x.client, scheme: x.scheme, authority: x.authority, url: x.url,
 		options: x.options, nominated: x.nominated, start: time.Now(),
-		ctx: fl.ctx, cancel: fl.cancel, background: true,
+		ctx: fl.ctx, cancel: fl.cancel, background: true, asked: x.asked, pending: x.pending,
 	}
 	y.fields = y.forwardedFields()
 	y.asks = freshness.ParseRequest(y.fields)

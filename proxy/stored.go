@@ -241,5 +241,5 @@ func (m *stored) header() http.Header {
 // reachable tells whether the client may see a response that came from the stored response's origin: a client on another
 // machine gets nothing from the cache that it could not have fetched.
 func (x *exchange) reachable(m *stored) bool {
-	return x.c.local || !m.restricted
+	return (x.c.local || !m.restricted) && x.mayHave(m)
 }

@@ -31,12 +31,12 @@ func (x *exchange) connect() bool {
 		return x.refuseTunnel(f)
 	}
 	stop := x.c.watch(x.gone)
-	origin, addr, err := x.client.Dial(x.ctx, x.origin)
+	origin, addr, err := x.client.DialChecked(x.ctx, x.origin, x.addrCheck())
 	stop()
 	if err != nil {
 		return x.refuseTunnel(faultOf(err))
 	}
-	x.rec.Origin = addr
+	x.connected(addr)
 	x.c.out = append(x.c.p.borrow(x.c.out), "HTTP/1.1 200 Connection established\r\n\r\n"...)
 	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
 	x.reply.status = 200
@@ -55,12 +55,16 @@ func (x *exchange) connectFault() fault {
 	switch {
 	case x.hasBody:
 		return fault{status: 400, kind: "http_request_error", text: "a CONNECT request has no body"}
-	case !x.c.local && !contains(x.p.opt.ConnectPorts, x.origin.Port):
-		return faultPort
 	case x.viaSelf():
 		return faultLoop
 	}
-	return fault{}
+	if f := x.login(); f.status != 0 {
+		return f
+	}
+	if !x.c.local && !contains(x.p.opt.ConnectPorts, x.origin.Port) {
+		return faultPort
+	}
+	return x.permit(x.origin.Host, nil)
 }
 
 // viaSelf tells whether a CONNECT has passed this proxy before.
@@ -119,7 +123,10 @@ func (c *conn) admitIntercepted() bool {
 	}
 	dst, err := c.destination()
 	if err != nil || c.p.notOwn(dst) != nil {
-		return c.refuseDirect(err)
+		return c.refuseDirect(faultDirect, err)
+	}
+	if !c.local && c.p.confined(dst.Addr()) {
+		return c.refuseDirect(faultReach, nil)
 	}
 	c.dst = dst
 	if dst.Port() == 443 {
@@ -142,15 +149,15 @@ func (c *conn) destination() (netip.AddrPort, error) {
 	return tunnel.OriginalDst(t)
 }
 
-// refuseDirect answers a client that connected to an intercepting port itself: there is nowhere to send it on to but here.
-func (c *conn) refuseDirect(err error) bool {
+// refuseDirect answers a client that connected to an intercepting port itself, or to an address that only this machine
+// has: there is nowhere to send it on to but here.
+func (c *conn) refuseDirect(f fault, err error) bool {
 	c.readWithin(time.Now(), c.p.opt.HeadTimeout)
 	if c.r.Wait() != nil {
 		return false
 	}
 	x := c.newExchange(time.Now())
 	x.req = &wire.Request{Method: "-", Target: "-", Minor: 1}
-	f := faultDirect
 	f.cause = err
 	x.refuse(f)
 	x.answer()
@@ -198,6 +205,10 @@ func (c *conn) relayRaw() bool {
 	x.setOrigin("http", c.dst.Addr().String(), strconv.Itoa(int(c.dst.Port())), "", c.dst)
 	x.rec.Method, x.rec.Kind, x.rec.URL = "CONNECT", "intercept", c.dst.String()
 	c.state.Store(connBusy)
+	if f := x.permitRaw(); f.status != 0 {
+		x.cut(f)
+		return false
+	}
 	origin, addr, err := x.client.Dial(x.ctx, x.origin)
 	if err != nil {
 		x.rec.Cause, x.rec.Decision = "origin-unreachable", access.Failed
