@@ -261,7 +261,7 @@ func (x *exchange) log() {
 	if r.failed != nil && x.rec.Cause == "" {
 		x.rec.Cause = cause(r.failed)
 	}
-	x.p.stats.count(&x.rec)
 	x.p.recent.note(&x.rec)
+	x.p.stats.count(&x.rec)
 	x.p.opt.Access.Write(&x.rec)
 }

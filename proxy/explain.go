@@ -126,7 +126,7 @@ func (p *Proxy) imagine(q ExplainRequest) (*exchange, error) {
 		return nil, err
 	}
 	if err := wire.ParseRequest(head, p.opt.Limits, &c.req); err != nil {
-		return nil, fmt.Errorf("proxy: this is not a valid request: %w", err)
+		return nil, fmt.Errorf("proxy: this is not a valid request: %s", strings.TrimPrefix(err.Error(), "wire: "))
 	}
 	if c.req.Body != (wire.Framing{}) {
 		return nil, errors.New("proxy: a request with a body cannot be explained")

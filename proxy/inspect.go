@@ -124,10 +124,10 @@ func selecting(m *stored) []Field {
 func (p *Proxy) located(url string) (*exchange, error) {
 	url, _, _ = strings.Cut(url, "#")
 	t, err := wire.ParseTarget("GET", url)
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %q is not a URL: %w", url, err)
-	}
-	if t.Form != wire.AbsoluteForm {
+	switch {
+	case err != nil && strings.Contains(url, "://"):
+		return nil, fmt.Errorf("proxy: %q is not a URL: %s", url, strings.TrimPrefix(err.Error(), "wire: "))
+	case err != nil || t.Form != wire.AbsoluteForm:
 		return nil, fmt.Errorf("proxy: %q is not an absolute URL, such as http://example.com/", url)
 	}
 	x := &exchange{p: p, c: &conn{p: p, local: true}, background: true}
