@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/elazarl/goproxy"
 
+	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/auth"
 	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/upstream"
@@ -199,8 +201,8 @@ const maxHello = 16 << 10
 
 // cut ends an intercepted connection that must not be relayed. There is no way to say why but in the log.
 func (x *exchange) cut(f fault) {
-	x.rec.ProxyStatus, x.rec.Reason, x.rec.Rule = x.proxyStatus(f), f.kind, f.rule
-	x.rec.Decision = "denied"
+	x.rec.ProxyStatus, x.rec.Reason, x.rec.Rule = x.proxyStatus(f), f.kind, cmp.Or(f.rule, x.rec.Rule)
+	x.rec.Decision = access.Denied
 	x.abort()
 	x.log()
 }

@@ -103,13 +103,6 @@ func (p *Proxy) reach(to netip.AddrPort) error {
 	return nil
 }
 
-// confined tells whether an address means something on one machine or link only: nobody can have been on the way to it
-// when they were intercepted.
-func (p *Proxy) confined(a netip.Addr) bool {
-	a = embedded(a.Unmap().WithZone(""))
-	return p.thisMachine(a) || a.IsLinkLocalUnicast() || a.IsMulticast() || a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240)
-}
-
 // forbidden tells whether an address is closed to other machines' clients: this machine's own, those that have meaning
 // on one link or host only, and the IANA special-purpose ranges; private ones by option.
 func (p *Proxy) forbidden(a netip.Addr) bool {

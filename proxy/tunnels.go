@@ -123,10 +123,7 @@ func (c *conn) admitIntercepted() bool {
 	}
 	dst, err := c.destination()
 	if err != nil || c.p.notOwn(dst) != nil {
-		return c.refuseDirect(faultDirect, err)
-	}
-	if !c.local && c.p.confined(dst.Addr()) {
-		return c.refuseDirect(faultReach, nil)
+		return c.refuseDirect(err)
 	}
 	c.dst = dst
 	if dst.Port() == 443 {
@@ -149,15 +146,15 @@ func (c *conn) destination() (netip.AddrPort, error) {
 	return tunnel.OriginalDst(t)
 }
 
-// refuseDirect answers a client that connected to an intercepting port itself, or to an address that only this machine
-// has: there is nowhere to send it on to but here.
-func (c *conn) refuseDirect(f fault, err error) bool {
+// refuseDirect answers a client that connected to an intercepting port itself: there is nowhere to send it on to but here.
+func (c *conn) refuseDirect(err error) bool {
 	c.readWithin(time.Now(), c.p.opt.HeadTimeout)
 	if c.r.Wait() != nil {
 		return false
 	}
 	x := c.newExchange(time.Now())
 	x.req = &wire.Request{Method: "-", Target: "-", Minor: 1}
+	f := faultDirect
 	f.cause = err
 	x.refuse(f)
 	x.answer()
@@ -210,6 +207,10 @@ func (c *conn) relayRaw() bool {
 		return false
 	}
 	origin, addr, err := x.client.Dial(x.ctx, x.origin)
+	if f := faultOf(err); err != nil && f.status == 403 {
+		x.cut(f)
+		return false
+	}
 	if err != nil {
 		x.rec.Cause, x.rec.Decision = "origin-unreachable", access.Failed
 		x.abort()
