@@ -30,7 +30,6 @@ type conn struct {
 	client netip.AddrPort
 	local  bool           // the client is on this machine
 	dst    netip.AddrPort // where an intercepted client thought it connected to
-	name   string         // a listener of Jay's own, for the log
 	state  atomic.Int32
 
 	req    wire.Request // the request at hand; reused

@@ -27,7 +27,6 @@ type reply struct {
 	text     []byte             // made by Jay
 	stored   [][]byte           // pieces held by the cache
 	fill     *cache.FillReader  // on its way into the cache
-	skip     int64              // bytes of fill that come before the body
 	gaps     *patchwork         // held and fetched pieces in turn
 	origin   *upstream.Response // passed through
 	flight   *flight            // the fetch that fill or origin belongs to; it may be nil

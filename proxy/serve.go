@@ -73,7 +73,7 @@ func (x *exchange) whole(e *entry) {
 // notModifiedReply answers 304 with the fields that a 304 carries (RFC 9110 §15.4.5).
 func (x *exchange) notModifiedReply() {
 	r := &x.reply
-	r.status, r.reason, r.length = 304, http.StatusText(304), -1
+	r.status, r.reason, r.length = 304, http.StatusText(http.StatusNotModified), -1
 	r.lines = without(r.lines, validation.OmitFrom304)
 }
 
@@ -117,7 +117,7 @@ func contentRange(name string) bool { return strings.EqualFold(name, "Content-Ra
 // onePart makes the reply's head that of a 206 with one part.
 func (x *exchange) onePart(s validation.Span, e *entry) {
 	r := &x.reply
-	r.status, r.reason, r.length = 206, http.StatusText(206), s.End-s.Start
+	r.status, r.reason, r.length = 206, http.StatusText(http.StatusPartialContent), s.End-s.Start
 	value := validation.ContentRange{Span: s, Length: e.Length}.String()
 	r.lines = without(r.lines, contentRange) + "Content-Range: " + value + "\r\n"
 }
@@ -125,7 +125,7 @@ func (x *exchange) onePart(s validation.Span, e *entry) {
 // unsatisfiable answers 416 (RFC 9110 §15.5.17).
 func (x *exchange) unsatisfiable(e *entry) {
 	r := &x.reply
-	r.status, r.reason, r.length = 416, http.StatusText(416), 0
+	r.status, r.reason, r.length = 416, http.StatusText(http.StatusRequestedRangeNotSatisfiable), 0
 	r.lines = without(r.lines, func(name string) bool {
 		return strings.HasPrefix(strings.ToLower(name), "content-") || strings.EqualFold(name, "ETag") || strings.EqualFold(name, "Last-Modified")
 	}) + "Content-Range: bytes */" + strconv.FormatInt(e.Length, 10) + "\r\n"
@@ -137,7 +137,7 @@ func (x *exchange) manyParts(spans []validation.Span, e *entry, header http.Head
 		Boundary: "jay" + randomName() + randomName(), ContentType: header.Get("Content-Type"), Length: e.Length, Spans: spans,
 	}
 	r := &x.reply
-	r.status, r.reason, r.length = 206, http.StatusText(206), m.Size()
+	r.status, r.reason, r.length = 206, http.StatusText(http.StatusPartialContent), m.Size()
 	r.lines = without(r.lines, func(name string) bool { return contentRange(name) || strings.EqualFold(name, "Content-Type") }) +
 		"Content-Type: " + m.FieldValue() + "\r\n"
 	parts := make([]patch, len(spans))

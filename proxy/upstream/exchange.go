@@ -14,7 +14,7 @@ import (
 const statusLine = "HTTP/1."
 
 var (
-	errNotHTTP        = errors.New("response does not begin with HTTP/1.")
+	errNotHTTP        = errors.New("response is not HTTP/1")
 	errUnaskedUpgrade = errors.New("101 that was not asked for")
 	errInterim        = errors.New("too many 1xx responses")
 )

@@ -100,7 +100,6 @@ var (
 	errHeadBytes     = &Error{431, "head too large"}
 	errFieldCount    = &Error{431, "too many fields"}
 	errTargetBytes   = &Error{414, "request target too long"}
-	errStartLine     = &Error{400, "malformed start line"}
 	errEmptyLine     = &Error{400, "empty line where a message should start"}
 	errMethod        = &Error{400, "malformed method"}
 	errMethodCase    = &Error{400, "method not in upper case"}
