@@ -13,6 +13,7 @@ import (
 	"github.com/jayproxy/jay/e2e/origin"
 	"github.com/jayproxy/jay/e2e/process"
 	"github.com/jayproxy/jay/e2e/rawhttp"
+	"github.com/jayproxy/jay/validation"
 )
 
 // drip sends text one byte at a time until the other side ends the connection.
@@ -286,4 +287,23 @@ func bodyEnd(r io.Reader) error {
 		return err
 	}
 	return nil
+}
+
+// TestRangesCost: deciding about a request for 500 ranges takes at most a
+// millisecond, whatever they are (R14).
+func TestRangesCost(t *testing.T) {
+	for _, part := range []string{"0-,", "1-1,", "-1,", "9-8,", "18446744073709551616-,", " , ,,", "0-0 ,"} {
+		value := "bytes=" + strings.TrimSuffix(strings.Repeat(part, 500), ",")
+		best := time.Hour
+		for range 10 {
+			began := time.Now()
+			if ranges, ok := validation.ParseRange(value, 8); ok {
+				validation.Resolve(ranges, 1<<20)
+			}
+			best = min(best, time.Since(began))
+		}
+		if best > time.Millisecond {
+			t.Errorf("500 times %q: got %v; want at most 1 ms", part, best)
+		}
+	}
 }
