@@ -106,8 +106,9 @@ func describe(e *entry, now time.Time, brief bool) StoredResponse {
 // selecting are the request fields that a stored response was selected by.
 func selecting(m *stored) []Field {
 	var out []Field
-	for i, name := range m.names {
-		f := Field{Name: name, Value: m.values[i], Absent: m.values[i] == "\x00"}
+	names, values := m.selecting()
+	for i, name := range names {
+		f := Field{Name: name, Value: values[i], Absent: values[i] == "\x00"}
 		switch {
 		case f.Absent:
 			f.Value = ""

@@ -127,7 +127,7 @@ func (c *conn) laneEntry() *entry {
 	list := c.p.store.Variants(unsafe.String(unsafe.SliceData(c.key), len(c.key)))
 	for _, e := range list {
 		m := &e.Meta
-		if !slices.Equal(m.names, list[0].Meta.names) || !e.Complete() || m.withholds || m.restricted && !c.local {
+		if !slices.Equal(m.names(), list[0].Meta.names()) || !e.Complete() || m.withholds || m.restricted && !c.local {
 			return nil // which one is selected is not plain
 		}
 		if selectedBy(&c.req.Fields, m) {

@@ -65,8 +65,10 @@ func (x *exchange) part(r *received, cr validation.ContentRange) *entry {
 	m := &e.Meta
 	m.lines = without(m.lines, contentRange)
 	m.reason, m.fresh.Status = http.StatusText(200), 200
-	m.asked = strings.Clone(x.req.Fields.Get("Range"))
-	m.answered = cr.Span
+	if m.more == nil {
+		m.more = &uncommon{}
+	}
+	m.more.asked, m.more.answered = strings.Clone(x.req.Fields.Get("Range")), cr.Span
 	e.Extra = m.size()
 	return e
 }
@@ -107,8 +109,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// merge stores a part, together with parts of the same representation that are stored already (RFC 9111 §3.4).
+// merge stores a part, together with parts of the same representation that are stored already (RFC 9111 §3.4). One at a
+// time: two first parts must not replace each other.
 func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
+	p.merging.Lock()
+	defer p.merging.Unlock()
 	for range mergeTries {
 		if p.store.Epoch(e.Key) != epoch {
 			return
@@ -129,7 +134,7 @@ func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 	}
 }
 
-// mergeTries bounds how often a merge begins anew because another part was faster.
+// mergeTries bounds how often a merge begins anew because the entry was freshened meanwhile.
 const mergeTries = 16
 
 // variant is the stored response with both keys, or nil.
@@ -162,16 +167,16 @@ func (x *exchange) wants(e *entry, has validation.Validators, now time.Time) ([]
 // validator with which the rest could be fetched: what the origin itself answered is the answer again, as far as it goes.
 func (x *exchange) asAnswered(e *entry, spans []validation.Span) []validation.Span {
 	m := &e.Meta
-	if e.Complete() || m.gap != "" || len(spans) != 1 {
+	if e.Complete() || m.gap != "" || len(spans) != 1 || m.more == nil {
 		return spans
 	}
-	end := heldFrom(e, m.answered.Start, m.answered.End)
+	end := heldFrom(e, m.more.answered.Start, m.more.answered.End)
 	s := &spans[0]
 	switch {
-	case end == m.answered.Start || end == m.answered.End:
-	case m.asked == x.req.Fields.Get("Range"):
-		*s = validation.Span{Start: m.answered.Start, End: end}
-	case m.answered.Start <= s.Start && s.Start < end && end < s.End && s.End <= m.answered.End:
+	case end == m.more.answered.Start || end == m.more.answered.End:
+	case m.more.asked == x.req.Fields.Get("Range"):
+		*s = validation.Span{Start: m.more.answered.Start, End: end}
+	case m.more.answered.Start <= s.Start && s.Start < end && end < s.End && s.End <= m.more.answered.End:
 		s.End = end
 	}
 	return spans

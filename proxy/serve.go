@@ -236,7 +236,7 @@ func (r *received) updates() []validation.Field {
 func (x *exchange) keeps(e *entry, header http.Header) bool {
 	names, star := vary.Names(header["Vary"])
 	ok, _ := freshness.Storable("GET", freshness.Request{Authorization: e.Meta.fresh.Authorized}, &e.Meta.fresh)
-	return ok && !star && slices.Equal(names, e.Meta.names)
+	return ok && !star && slices.Equal(names, e.Meta.names())
 }
 
 // fieldsOf are field lines as values, without those that drop (may be nil) reports true for.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"unsafe"
 
 	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/cache/vary"
@@ -19,20 +20,40 @@ type stored struct {
 	reason string // the reason phrase
 	// lines are the end-to-end fields as they go out, with Via and Date, without Age and Content-Length.
 	lines string
-	// names are the request fields that Vary nominates, values what they were in the request that was answered (RFC 9111
-	// §4.1): a request that has the very same needs no comparison by meaning.
-	names, values []string
 	// gap is the If-Range value that lets parts be combined: a strong validator; empty if there is none.
 	gap string
-	// asked and answered are the Range field and the Content-Range of a stored 206.
-	asked    string
-	answered validation.Span
+	// more is what few stored responses have; nil if this one has none of it.
+	more *uncommon
 	// indexed tells that the response belongs to a cache group or has a rule for its query.
 	indexed bool
 	// withholds tells that some of the lines may not be reused without validation (no-cache="…", RFC 9111 §5.2.2.4).
 	withholds  bool
 	addr       netip.AddrPort // where it came from
 	restricted bool           // only clients on this machine may have it: it came from where others cannot reach
+}
+
+// uncommon is what is kept about a stored response that has variants or is a part.
+type uncommon struct {
+	// names are the request fields that Vary nominates, values what they were in the request that was answered (RFC 9111
+	// §4.1): a request that has the very same needs no comparison by meaning.
+	names, values []string
+	// asked and answered are the Range field and the Content-Range of a stored 206.
+	asked    string
+	answered validation.Span
+}
+
+// selecting are the names and values of the request fields that Vary nominates.
+func (m *stored) selecting() (names, values []string) {
+	if m.more == nil {
+		return nil, nil
+	}
+	return m.more.names, m.more.values
+}
+
+// names are the names of the request fields that Vary nominates.
+func (m *stored) names() []string {
+	names, _ := m.selecting()
+	return names
 }
 
 // entry is a stored response.
@@ -118,8 +139,11 @@ func (x *exchange) meta(v *received) stored {
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return ageOrLength(name) || forClientOnly(name)
 	}))
+	if len(v.names) > 0 {
+		m.more = &uncommon{}
+	}
 	for _, name := range v.names {
-		m.names, m.values = append(m.names, strings.Clone(name)), append(m.values, strings.Clone(fieldValue(x, name)))
+		m.more.names, m.more.values = append(m.more.names, strings.Clone(name)), append(m.more.values, strings.Clone(fieldValue(x, name)))
 	}
 	gap, _ := validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
 	m.gap = strings.Clone(gap)
@@ -164,8 +188,12 @@ func withholds(m *stored) bool {
 // size is how many bytes a stored response's meta holds beyond its fixed part.
 func (m *stored) size() int64 {
 	n := len(m.lines) + len(m.reason)
-	for i := range m.names {
-		n += len(m.names[i]) + len(m.values[i]) + 32
+	if m.more != nil {
+		n += int(unsafe.Sizeof(*m.more)) + len(m.more.asked)
+	}
+	names, values := m.selecting()
+	for i := range names {
+		n += len(names[i]) + len(values[i]) + 32
 	}
 	return int64(n)
 }
@@ -186,14 +214,15 @@ func (x *exchange) matches(e *entry) bool {
 	if selectedBy(x, m) {
 		return true
 	}
-	key, ok := x.variant(m.names)
+	key, ok := x.variant(m.names())
 	return ok && key == e.Variant
 }
 
 // selectedBy tells whether the selecting fields of a request are byte for byte those of the request that was answered.
 func selectedBy(src vary.Source, m *stored) bool {
-	for i, name := range m.names {
-		if fieldValue(src, name) != m.values[i] {
+	names, values := m.selecting()
+	for i, name := range names {
+		if fieldValue(src, name) != values[i] {
 			return false
 		}
 	}
