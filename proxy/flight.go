@@ -74,6 +74,23 @@ func (f *flights) joinPart(parent context.Context, key string, r validation.Byte
 	return fl, true
 }
 
+// joinGap is join for a gap in what is stored: only a fetch that was to bring all of it is waited for, since those who want
+// ever a little more would wait for each other in a row.
+func (f *flights) joinGap(parent context.Context, key string, gap validation.Span) (fl *flight, leads bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fl := range f.m[key] {
+		if !fl.landed && fl.asked.First <= gap.Start && (fl.asked.Last < 0 || gap.End <= fl.asked.Last+1) {
+			fl.waiting++
+			return fl, false
+		}
+	}
+	fl = newFlight(parent, f)
+	fl.key, fl.asked = key, validation.ByteRange{First: gap.Start, Last: gap.End - 1}
+	f.m[key] = append(f.m[key], fl)
+	return fl, true
+}
+
 // overlap tells whether two ranges, neither of them a suffix, have bytes in common.
 func overlap(a, b validation.ByteRange) bool {
 	return (b.Last < 0 || a.First <= b.Last) && (a.Last < 0 || b.First <= a.Last)

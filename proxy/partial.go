@@ -44,7 +44,7 @@ func (x *exchange) keepPart(r *received, fl *flight, epoch cache.Epoch, v verdic
 	fl.span = cr.Span
 	x.p.flights.publish(partsOf(x.url), fl, epoch, e, fill)
 	x.p.work.Add(1)
-	go x.p.fillPart(fl, r.Response, fill, e, epoch)
+	go x.p.fillPart(fl, r.Response, fill, e, epoch, true)
 	v.stored = true
 	x.relay(r.Response, x.cacheStatus(v.withTTL(r.fresh.Lifetime-r.fresh.Age(time.Now()))))
 	x.reply.origin, x.reply.fill, x.reply.flight = nil, reader, fl
@@ -73,8 +73,8 @@ func (x *exchange) part(r *received, cr validation.ContentRange) *entry {
 	return e
 }
 
-// fillPart reads a part into the cache and joins it with what is held already. It owns resp.
-func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, e *entry, epoch cache.Epoch) {
+// fillPart reads a part and, if it may be kept, joins it with what is held already. It owns resp.
+func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, e *entry, epoch cache.Epoch, keep bool) {
 	defer p.work.Done()
 	defer p.contain()
 	defer fl.cancel()
@@ -86,7 +86,7 @@ func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, 
 		return
 	}
 	fill.Close(nil)
-	if body, ok := fill.Body(); ok {
+	if body, ok := fill.Body(); ok && keep {
 		p.merge(e, body, epoch)
 	}
 }
@@ -263,25 +263,44 @@ func heldFrom(e *entry, pos, end int64) int64 {
 func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool) {
 	var r *cache.FillReader
 	if x.p.flights.filling(partsOf(x.url), func(fl *flight) bool {
-		if !sameRepresentation(fl.head, w.e) || pos < fl.span.Start || pos >= fl.span.End {
-			return false
-		}
-		var ok bool
-		r, ok = fl.fill.NewReader(pos)
-		return ok
+		r = w.from(fl, pos)
+		return r != nil
 	}) {
 		return r, true
 	}
-	gap := w.e.Body.Gaps(pos, end)[0]
-	return x.fetchGap(w, validation.Span{Start: gap.Start, End: gap.End})
+	gap := validation.Span(w.e.Body.Gaps(pos, end)[0])
+	fl, leads := x.p.flights.joinGap(x.p.ctx, partsOf(x.url), gap)
+	if leads {
+		return x.fetchGap(fl, w, gap)
+	}
+	defer fl.leave()
+	if x.waitFor(fl) && fl.head != nil {
+		if r = w.from(fl, pos); r != nil {
+			return r, true
+		}
+	}
+	return x.fetchGap(x.p.flights.alone(x.p.ctx), w, gap)
+}
+
+// from reads what a fetch by somebody else brings from pos on; nil if it does not bring that.
+func (w *patchwork) from(fl *flight, pos int64) *cache.FillReader {
+	if fl.fill == nil || !sameRepresentation(fl.head, w.e) || pos < fl.span.Start || pos >= fl.span.End {
+		return nil
+	}
+	r, ok := fl.fill.NewReader(pos)
+	if !ok {
+		return nil
+	}
+	return r
 }
 
 // partsOf is the key under which the fetches of parts of a representation are found.
 func partsOf(url string) string { return "parts " + url }
 
 // fetchGap asks the origin for a span that is missing (RFC 9111 §3.4, RFC 9110 §13.1.5).
-func (x *exchange) fetchGap(w *patchwork, gap validation.Span) (*cache.FillReader, bool) {
-	fl := x.p.flights.alone(x.p.ctx)
+func (x *exchange) fetchGap(fl *flight, w *patchwork, gap validation.Span) (*cache.FillReader, bool) {
+	defer fl.land(nil, nil) // where it brings nothing
+	defer fl.leave()
 	stop := x.onGone(fl)
 	defer stop()
 	value := "bytes=" + strconv.FormatInt(gap.Start, 10) + "-"
@@ -310,9 +329,12 @@ func (x *exchange) fetchGap(w *patchwork, gap validation.Span) (*cache.FillReade
 	fill := x.p.store.NewFill(cache.FillOptions{Start: gap.Start, Expected: cr.Span.End - gap.Start, OnAbandon: fl.cancel})
 	reader, _ := fill.NewReader(gap.Start)
 	fl.span = cr.Span
-	x.p.flights.publish(partsOf(x.url), fl, w.epoch, head, fill)
+	keep, _ := x.storable(r) // the client's own, otherwise
+	if keep {
+		x.p.flights.publish(partsOf(x.url), fl, w.epoch, head, fill)
+	}
 	x.p.work.Add(1)
-	go x.p.fillPart(fl, resp, fill, head, w.epoch)
+	go x.p.fillPart(fl, resp, fill, head, w.epoch, keep)
 	return reader, true
 }
 

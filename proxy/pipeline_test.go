@@ -163,7 +163,7 @@ func TestMalformed(t *testing.T) {
 		"GET " + host + "/ HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n":                                      400,
 		"GET " + host + "/ HTTP/1.1\r\n\r\n":                                                               400,
 		"GET " + host + "/ HTTP/2.0\r\nHost: h\r\n\r\n":                                                    505,
-		"GET " + host + "/" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n":                414,
+		"GET " + host + "/" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n":                 414,
 		"GET " + host + "/ HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("X: y\r\n", 300) + "\r\n":             431,
 		"POST " + host + "/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n":               501,
 		"GET " + host + "/\n":            400,

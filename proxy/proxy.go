@@ -54,6 +54,8 @@ type Proxy struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // fills and background revalidations
 
+	merging sync.Mutex // held while a part is joined with what is stored
+
 	closing   atomic.Bool
 	mu        sync.Mutex
 	listeners map[net.Listener]netip.AddrPort
