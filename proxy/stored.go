@@ -109,7 +109,7 @@ func (x *exchange) storable(v *received) (bool, string) {
 		return false, "vary-star"
 	}
 	for _, name := range v.names {
-		if x.nominated.has(name) {
+		if x.nominated.has(name) || hopByHop(name) { // the origin saw less than the client sent, or other than that
 			return false, "nominated-field"
 		}
 	}
