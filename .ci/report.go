@@ -1,7 +1,8 @@
-// Command report reads the output of go test -json on its standard input and
-// prints what a person wants to see of it: the closing line of every package,
-// everything that a failed test said, and the conformance score. It exits with
-// 1 if a test failed or skipped, apart from the tests that its arguments name.
+// Command report reads the output of go test -json, of one run or several, on
+// its standard input and prints what a person wants to see of it: the closing
+// line of every package, everything that a failed test said, and the
+// conformance score. It exits with 1 if a test failed, or skipped and passed in
+// no run, apart from the tests that its arguments name.
 package main
 
 import (
@@ -26,8 +27,9 @@ type key struct{ pkg, test string }
 
 func main() {
 	said := map[key]*strings.Builder{}
-	var failed, skipped, slow []string
-	passed, conformance := 0, ""
+	var failed, slow []string
+	passed, skipped := map[key]bool{}, map[key]string{}
+	conformance := ""
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
 	for in.Scan() {
@@ -53,38 +55,42 @@ func main() {
 			fmt.Print(e.Output)
 		case "pass":
 			if e.Test != "" {
-				passed++
+				passed[k] = true
 			}
 			delete(said, k)
 		case "skip":
 			if e.Test != "" && !slices.Contains(os.Args[1:], e.Test) {
-				skipped = append(skipped, name(e)+"\n"+text(said[k]))
+				skipped[k] = text(said[k])
 			}
+			delete(said, k)
 		case "fail":
-			fmt.Printf("--- FAIL %s\n%s", name(e), text(said[k]))
-			if e.Test != "" {
-				failed = append(failed, name(e))
-			}
+			fmt.Printf("--- FAIL %s\n%s", name(k), text(said[k]))
+			failed = append(failed, name(k))
+			delete(said, k)
 		}
 		if e.Test != "" && e.Elapsed > 20 {
-			slow = append(slow, fmt.Sprintf("%s: %v", name(e), time.Duration(e.Elapsed)*time.Second))
+			slow = append(slow, fmt.Sprintf("%s: %v", name(k), time.Duration(e.Elapsed)*time.Second))
 		}
 	}
-	fmt.Printf("\n%d tests passed, %d failed, %d skipped\n", passed, len(failed), len(skipped))
+	var skips []string
+	for k, why := range skipped {
+		if !passed[k] {
+			skips = append(skips, name(k)+"\n"+why)
+		}
+	}
+	slices.Sort(skips)
+	fmt.Printf("\n%d tests passed, %d failed, %d skipped\n", len(passed), len(failed), len(skips))
 	list("failed", failed)
-	list("skipped (a failure in CI)", skipped)
+	list("skipped (a failure in CI)", skips)
 	list("slow", slow)
 	fmt.Printf("\n%s\n", conformance)
-	if len(failed)+len(skipped) > 0 || in.Err() != nil {
+	if len(failed)+len(skips) > 0 || len(passed) == 0 || in.Err() != nil {
 		os.Exit(1)
 	}
 }
 
-func name(e event) string {
-	if e.Test == "" {
-		return e.Package
-	}
-	return e.Package + " " + e.Test
+func name(k key) string {
+	return strings.TrimSpace(k.pkg + " " + k.test)
 }
 
 func text(b *strings.Builder) string {
