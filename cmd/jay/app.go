@@ -13,12 +13,23 @@ import (
 
 // command is one of the program's commands.
 type command struct {
-	name    string // empty: the program without a command
-	usage   string // one phrase
-	text    string // what there is to say besides
-	example string
-	bare    bool // takes no options
-	run     func(p *process, ctx context.Context, f *flags) error
+	name     string // empty: the program without a command
+	usage    string // one phrase
+	text     string // what there is to say besides
+	example  string
+	bare     bool      // takes no options
+	arg      string    // what stands for its argument; empty: it takes none
+	optional bool      // the argument may be left out
+	flags    []ownFlag // of this command alone
+	run      func(p *process, ctx context.Context, f *flags) error
+}
+
+// ownFlag is a flag that only one command has.
+type ownFlag struct {
+	name string // one letter, or a word
+	long string // another name for it
+	arg  string // what stands for its value; empty: a switch
+	help string
 }
 
 func commands() []command {
@@ -37,7 +48,7 @@ func commands() []command {
 		name: "print-config", usage: "print the effective configuration as a file for --config",
 		example: "jay print-config --cache-size 2g > jay.yaml",
 		run:     (*process).printConfig,
-	}, {
+	}, explainCommand(), purgeCommand(), statsCommand(), {
 		name: "version", usage: "print the version", example: "jay version", bare: true,
 		run: (*process).version,
 	}}
@@ -52,23 +63,23 @@ func newApp(p *process) *cli.App {
 		HideHelp: true, HideVersion: true,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   f.usageError,
-		Flags:          append(f.cli(false), f.record("version", nil)),
+		Flags:          append(f.cli(command{}), f.record("version", nil)),
 	}
 	root := commands()[0]
 	root.name = ""
 	app.Action = p.action(root, f)
 	for _, c := range commands() {
 		app.Commands = append(app.Commands, &cli.Command{
-			Name: c.name, HideHelp: true, OnUsageError: f.usageError, Flags: f.cli(c.bare), Action: p.action(c, f),
+			Name: c.name, HideHelp: true, OnUsageError: f.usageError, Flags: f.cli(c), Action: p.action(c, f),
 		})
 	}
 	app.Commands = append(app.Commands, &cli.Command{
-		Name: "help", HideHelp: true, OnUsageError: f.usageError, Flags: f.cli(true), Action: p.help,
+		Name: "help", HideHelp: true, OnUsageError: f.usageError, Flags: f.cli(command{bare: true}), Action: p.help,
 	})
 	return app
 }
 
-// action runs c unless it is given arguments, which no command takes.
+// action runs c unless it is given arguments that it does not take.
 func (p *process) action(c command, f *flags) cli.ActionFunc {
 	return func(cc *cli.Context) error {
 		arg := cc.Args().First()
@@ -77,11 +88,16 @@ func (p *process) action(c command, f *flags) cli.ActionFunc {
 			return p.printHelp(c)
 		case cc.NArg() > 0 && c.name == "":
 			return usagef("unknown command %q%s", arg, config.Suggest(arg, commandNames()))
-		case cc.NArg() > 0:
+		case cc.NArg() > 0 && c.arg == "":
 			return usagef("%s takes no arguments, but there is %q", c.name, arg)
+		case cc.NArg() > 1:
+			return usagef("%s takes one %s, but there is %q, too", c.name, c.arg, cc.Args().Get(1))
+		case c.arg != "" && !c.optional && cc.NArg() == 0:
+			return usagef("%s needs a %s, as in %s", c.name, c.arg, c.example)
 		case f.given("version"):
 			return p.version(cc.Context, f)
 		}
+		f.args = cc.Args().Slice()
 		return c.run(p, cc.Context, f)
 	}
 }
@@ -98,6 +114,10 @@ func commandNames() []string {
 type flags struct {
 	options []config.Option
 	texts   map[string][]string
+	args    []string // the command's argument
+	known   []string // the names of the command's own flags
+
+	adminChosen bool // admin was given, by whatever means
 }
 
 func newFlags() *flags {
@@ -105,10 +125,13 @@ func newFlags() *flags {
 }
 
 // cli returns the flags of a command; each command needs its own.
-func (f *flags) cli(bare bool) []cli.Flag {
+func (f *flags) cli(c command) []cli.Flag {
 	all := []cli.Flag{f.record("help", nil, "h")}
-	if bare {
+	if c.bare {
 		return all
+	}
+	for _, own := range c.flags {
+		all = append(all, f.own(own)...)
 	}
 	all = append(all, f.record("config", new(string)))
 	for i := range f.options {
@@ -127,6 +150,26 @@ func (f *flags) record(name string, value *string, aliases ...string) cli.Flag {
 	return &cli.GenericFlag{Name: name, Aliases: aliases, Value: &recorder{f: f, name: name, isSwitch: value == nil}}
 }
 
+// own returns the flags that stand for one of a command's own; all their texts go under its name.
+func (f *flags) own(o ownFlag) (all []cli.Flag) {
+	for _, name := range []string{o.name, o.long} {
+		if name != "" {
+			f.known = append(f.known, name)
+			all = append(all, &cli.GenericFlag{Name: name, Value: &recorder{f: f, name: o.name, isSwitch: o.arg == ""}})
+		}
+	}
+	return all
+}
+
+// last is the text of the last use of a flag; empty if there is none.
+func (f *flags) last(name string) string {
+	texts := f.texts[name]
+	if len(texts) == 0 {
+		return ""
+	}
+	return texts[len(texts)-1]
+}
+
 // given reports whether a switch was given, and not as false.
 func (f *flags) given(name string) bool {
 	texts := f.texts[name]
@@ -138,7 +181,7 @@ func (f *flags) usageError(_ *cli.Context, err error, _ bool) error {
 	what := err.Error()
 	if name, ok := strings.CutPrefix(what, "flag provided but not defined: -"); ok {
 		name = strings.TrimLeft(name, "-")
-		known := []string{"help", "config"}
+		known := append([]string{"help", "config"}, f.known...)
 		for i := range f.options {
 			known = append(known, f.options[i].Name)
 		}

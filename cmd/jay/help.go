@@ -41,7 +41,10 @@ func (p *process) printHelp(c command) error {
 	} else {
 		commandHelp(&b, &c)
 	}
-	if !c.bare {
+	switch {
+	case c.flags != nil:
+		ownHelp(&b, &c)
+	case !c.bare:
 		optionHelp(&b)
 	}
 	_, err := io.WriteString(p.stdout, b.String())
@@ -58,7 +61,13 @@ func programHelp(b *strings.Builder) {
 }
 
 func commandHelp(b *strings.Builder, c *command) {
-	fmt.Fprintf(b, "jay %s: %s\n\n", c.name, c.usage)
+	name := c.name
+	if c.arg != "" && c.optional {
+		name += " [" + c.arg + "]"
+	} else if c.arg != "" {
+		name += " " + c.arg
+	}
+	fmt.Fprintf(b, "jay %s: %s\n\n", name, c.usage)
 	if c.text != "" {
 		fmt.Fprintf(b, "%s\n\n", c.text)
 	}
@@ -87,6 +96,29 @@ func optionHelp(b *strings.Builder) {
 		}
 		writeOption(b, name, help)
 	}
+}
+
+// ownHelp describes the flags of a command that speaks to a running Jay.
+func ownHelp(b *strings.Builder, c *command) {
+	b.WriteString("\n")
+	for _, o := range c.flags {
+		name := strings.TrimSpace("--" + o.name + " " + o.arg)
+		if o.long != "" {
+			name = strings.TrimSpace("-" + o.name + ", --" + o.long + " " + o.arg)
+		}
+		writeOption(b, name, o.help)
+	}
+	for _, o := range config.Options() {
+		if o.Name == "admin" || o.Name == "admin-token-file" {
+			help := o.Help
+			if o.Default != "" {
+				help += " [" + o.Default + "]"
+			}
+			writeOption(b, "--"+o.Name+" "+o.Arg, help)
+		}
+	}
+	writeOption(b, "--config FILE", "YAML file with settings, name: value")
+	b.WriteString("\nAll other options of jay serve may be given, too; jay help lists them.\n")
 }
 
 // writeOption writes a name and, beside it or below, its description in as many lines as it takes.

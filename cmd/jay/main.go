@@ -58,7 +58,7 @@ func notify(c chan<- os.Signal) {
 // run runs the program with the arguments behind its name and returns the exit code. The end of ctx has the same effect
 // as SIGTERM.
 func (p *process) run(ctx context.Context, args []string) int {
-	err := newApp(p).RunContext(ctx, append([]string{"jay"}, args...))
+	err := newApp(p).RunContext(ctx, append([]string{"jay"}, flagsFirst(args)...))
 	if err == nil {
 		return 0
 	}

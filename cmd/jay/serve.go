@@ -16,6 +16,7 @@ import (
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy"
 	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/admin"
 )
 
 // serve runs the proxy until a signal or the end of ctx.
@@ -24,11 +25,11 @@ func (p *process) serve(ctx context.Context, f *flags) error {
 	if err != nil {
 		return oneLine(err)
 	}
-	s, err := p.start(ctx, &c)
+	s, err := p.start(ctx, &c, f.adminChosen)
 	if err != nil {
 		return &exitError{code: codeFailure, err: err}
 	}
-	p.banner(&c, s.listeners)
+	p.banner(&c, s)
 	return s.run(ctx)
 }
 
@@ -41,11 +42,19 @@ type server struct {
 	signals   chan os.Signal
 	grace     time.Duration
 	collector collector
+
+	admin         *admin.Server // nil: there is none
+	adminListener net.Listener
 }
 
-// start opens what the proxy needs. When it fails, nothing stays open.
-func (p *process) start(ctx context.Context, c *config.Config) (*server, error) {
+// start opens what the proxy needs. When it fails, nothing stays open. adminChosen tells that the admin address is no
+// default.
+func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool) (*server, error) {
 	opt, err := proxyOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	token, err := adminToken(c)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +69,17 @@ func (p *process) start(ctx context.Context, c *config.Config) (*server, error) 
 	if err != nil {
 		return nil, errors.Join(err, s.access.Close())
 	}
+	adminListener, err := s.openAdmin(ctx, c, adminChosen)
+	if err != nil {
+		return nil, errors.Join(err, s.undo(nil))
+	}
 	opt.Logger, opt.Access = s.log, s.access
 	s.proxy, err = proxy.New(opt)
 	if err != nil {
-		for _, ln := range s.listeners {
-			ln.Close()
-		}
-		return nil, errors.Join(err, s.access.Close())
+		return nil, errors.Join(err, s.undo(adminListener))
+	}
+	if adminListener != nil {
+		s.startAdmin(adminListener, c, token)
 	}
 	if p.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit(c, p.host().Memory))
@@ -74,6 +87,17 @@ func (p *process) start(ctx context.Context, c *config.Config) (*server, error) 
 	s.collector.off = p.getenv("GOGC") != ""
 	p.notify(s.signals)
 	return s, nil
+}
+
+// undo closes what was opened before something failed.
+func (s *server) undo(admin net.Listener) error {
+	for _, ln := range s.listeners {
+		ln.Close()
+	}
+	if admin != nil {
+		admin.Close()
+	}
+	return s.access.Close()
 }
 
 // logger writes messages to standard error, as JSON where the access log is.
@@ -105,10 +129,10 @@ func memoryLimit(c *config.Config, memory int64) int64 {
 }
 
 // banner says what runs and how to use it.
-func (p *process) banner(c *config.Config, listeners []listener) {
+func (p *process) banner(c *config.Config, s *server) {
 	var b strings.Builder
 	usable := ""
-	for _, ln := range listeners {
+	for _, ln := range s.listeners {
 		if ln.mode != proxy.Explicit {
 			fmt.Fprintf(&b, "jay: intercepting on %s (%v)\n", ln.Addr(), ln.mode)
 			continue
@@ -119,6 +143,9 @@ func (p *process) banner(c *config.Config, listeners []listener) {
 		}
 	}
 	fmt.Fprintf(&b, "jay: cache of %v, access log %s\n", c.CacheSize, logName(c.AccessLog))
+	if text := s.adminText(); text != "" {
+		fmt.Fprintf(&b, "jay: %s\n", text)
+	}
 	if usable != "" {
 		fmt.Fprintf(&b, "jay: to use it, paste one of\n")
 		fmt.Fprintf(&b, "  export http_proxy=%[1]s https_proxy=%[1]s\n", usable)
@@ -152,6 +179,7 @@ func clientURL(a net.Addr) string {
 
 // run serves until it is told to stop, or until a listener fails.
 func (s *server) run(ctx context.Context) error {
+	go s.serveAdmin()
 	failed := make(chan error, len(s.listeners))
 	for _, ln := range s.listeners {
 		go func() { failed <- s.proxy.Serve(ln.Listener, ln.mode) }()
@@ -198,11 +226,17 @@ func (s *server) drain() error {
 	s.log.Info("stopping when running exchanges are finished; a second signal stops at once", "timeout", s.grace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
+	if s.admin != nil {
+		s.admin.Drain()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := s.proxy.Shutdown(ctx); err != nil {
 			s.log.Warn("some exchanges were cut off", "error", err)
+		}
+		if s.admin != nil {
+			s.endAdmin()
 		}
 		if err := s.access.Close(); err != nil {
 			s.log.Warn(err.Error())

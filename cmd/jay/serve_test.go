@@ -36,7 +36,9 @@ func start(t *testing.T, args ...string) *running {
 	r := &running{test: test{signals: make(chan chan<- os.Signal, 1)}, code: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	go func() { r.code <- r.process().run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)) }()
+	go func() {
+		r.code <- r.process().run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "off"}, args...))
+	}()
 	select {
 	case r.stop = <-r.signals:
 	case code := <-r.code:
@@ -139,6 +141,13 @@ func TestServe(t *testing.T) {
 	c := r.client(t)
 	if got := get(t, c, origin.URL+"/one"); got != "/one" {
 		t.Errorf("body %q; want /one", got)
+	}
+	for data := []byte(nil); !strings.Contains(string(data), "/one"); { // the line is written after the answer
+		var err error
+		if data, err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
 	}
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)

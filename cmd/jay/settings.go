@@ -20,6 +20,7 @@ const maxFile = 16 << 20
 // Faults of the file lead to the exit code bad, all others to codeUsage.
 func (p *process) settings(f *flags, bad int) (config.Config, error) {
 	c := config.Default()
+	c.Admin = "" // which nobody can choose
 	name := p.getenv("JAY_CONFIG")
 	if texts := f.texts["config"]; len(texts) > 0 {
 		name = texts[len(texts)-1]
@@ -31,6 +32,9 @@ func (p *process) settings(f *flags, bad int) (config.Config, error) {
 			bad = codeUsage
 		}
 		return c, &exitError{code: bad, err: err}
+	}
+	if f.adminChosen = c.Admin != ""; !f.adminChosen {
+		c.Admin = config.Default().Admin
 	}
 	if err := c.Validate(); err != nil {
 		if name == "" {
@@ -91,6 +95,9 @@ func (p *process) checkConfig(_ context.Context, f *flags) error {
 		return err
 	}
 	if _, err := proxyOptions(&c); err != nil {
+		return &exitError{code: codeUsage, err: err}
+	}
+	if _, err := adminToken(&c); err != nil {
 		return &exitError{code: codeUsage, err: err}
 	}
 	_, err = fmt.Fprintln(p.stdout, "the configuration is good")
