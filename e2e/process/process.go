@@ -101,7 +101,7 @@ func Start(o Options) (*Jay, error) {
 	}
 	args = append(args, o.Args...)
 	j.cmd = exec.Command(args[0], args[1:]...)
-	j.cmd.Env = append(os.Environ(), o.Env...)
+	j.cmd.Env = append(append(os.Environ(), "JAY_ADMIN=off"), o.Env...) // tests run side by side
 	j.cmd.Stdout, j.cmd.Stderr = &j.log, &j.errs
 	j.cmd.SysProcAttr = dieWithParent()
 	if err := j.cmd.Start(); err != nil {
