@@ -41,7 +41,7 @@ func soakIdle(t *testing.T, f *figures) {
 	fresh := startSoakJay(t, process.Options{Log: "off"})
 	before, after := goroutines(t, fresh), goroutines(t, j)
 	f.add(t, "R7", "goroutines after close, over a fresh jay's", after <= before+16, "≤ +16", "%+d", after-before)
-	if squid, ok := startSquid(t); ok {
+	if squid, ok := startPeer(t); ok {
 		idle(t, f, squid, clients, tunnels, false)
 	}
 }

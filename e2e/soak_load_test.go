@@ -91,7 +91,7 @@ func soakSlow(t *testing.T, f *figures) {
 	<-watched
 	good := 100 * float64(len(lat.took)-len(lat.errs)) / float64(len(lat.took))
 	f.add(t, "R8", "200 req/s beside 3,000 slow clients, answered", good >= 99.9, "≥ 99.9 %", "%.2f %% of %d (first error: %s)", good, len(lat.took), lat.firstErr())
-	f.add(t, "R8", "p99 of these", lat.p99() <= 50*time.Millisecond, "≤ 50 ms", "%v", lat.p99().Round(10*time.Microsecond))
+	f.add(t, "R8", "p99 of these", lat.p99() <= 50*time.Millisecond, "≤ 50 ms", "%v%s", lat.p99().Round(10*time.Microsecond), lat.slowFrom())
 	for kind, limit := range []time.Duration{15 * time.Second, 60 * time.Second, 90 * time.Second} {
 		what := []string{"slow heads gone after", "slow bodies gone after", "slow readers gone after"}[kind]
 		if gone[kind] == 0 && scale() < 1 {

@@ -163,8 +163,8 @@ func goroutines(t *testing.T, j *process.Jay) int {
 	return strings.Count(j.Stderr(), "\ngoroutine ")
 }
 
-// startSquid runs Squid with the same memory, or returns false.
-func startSquid(t *testing.T) (subject, bool) {
+// startPeer runs Squid with the same memory, or returns false.
+func startPeer(t *testing.T) (subject, bool) {
 	t.Helper()
 	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
 		if _, err := os.Stat(filepath.Join(dir, "squid")); err == nil {
@@ -176,15 +176,20 @@ func startSquid(t *testing.T) (subject, bool) {
 
 // latencies are how long requests took, and what went wrong.
 type latencies struct {
-	mu   sync.Mutex
-	took []time.Duration
-	errs []string
+	mu    sync.Mutex
+	began time.Time
+	took  []time.Duration
+	errs  []string
+	slow  []time.Duration // when requests began that took more than 100 ms
 }
 
 func (l *latencies) add(d time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.took = append(l.took, d)
+	if d > 100*time.Millisecond {
+		l.slow = append(l.slow, time.Since(l.began)-d)
+	}
 	if err != nil {
 		l.errs = append(l.errs, err.Error())
 	}
@@ -199,6 +204,14 @@ func (l *latencies) p99() time.Duration {
 	}
 	slices.Sort(l.took)
 	return l.took[len(l.took)*99/100]
+}
+
+// slowFrom tells when the slow ones of the requests began.
+func (l *latencies) slowFrom() string {
+	if len(l.slow) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d took more than 100 ms, begun from %v to %v", len(l.slow), slices.Min(l.slow).Round(time.Millisecond), slices.Max(l.slow).Round(time.Millisecond))
 }
 
 // firstErr returns the first error for a message.
@@ -272,7 +285,7 @@ func (c *clients) close() {
 
 // honest asks for hits and misses at 200 requests a second.
 func honest(s subject, host string, d time.Duration) *latencies {
-	l, c := &latencies{}, newClients(s.addr)
+	l, c := &latencies{began: time.Now()}, newClients(s.addr)
 	defer c.close()
 	steadily(d, 200, func(i int) {
 		path := fmt.Sprintf("/page/%d", i%10)
