@@ -70,15 +70,16 @@ func (t *lines) answer(a *OriginAnswer) {
 func (t *lines) response(what, why string, r *StoredResponse) {
 	t.line(what, responseText(r))
 	t.line(why, r.Why+" ("+r.Reason+")")
-	source := r.Source
-	if source == "none" {
-		source = "nothing says how long it stays fresh"
-	}
-	t.line("Lifetime", span(r.Lifetime)+" ("+source+")")
-	t.line("Age", ageText(&r.Age))
-	if r.TTL > 0 {
-		t.line("Fresh for", span(r.TTL))
+	if r.Source == "none" {
+		t.line("Lifetime", "none; nothing says how long it stays fresh")
 	} else {
+		t.line("Lifetime", span(r.Lifetime)+" ("+r.Source+")")
+	}
+	t.line("Age", ageText(&r.Age))
+	switch {
+	case r.TTL > 0:
+		t.line("Fresh for", span(r.TTL))
+	case r.Lifetime > 0:
 		t.line("Stale for", span(-r.TTL))
 	}
 	t.line("Validators", validatorsText(r))
