@@ -38,8 +38,11 @@ type flight struct {
 
 	asked validation.ByteRange // of a part: what the leader asked for
 
-	waiting int // who waits for the outcome; guarded by set.mu
+	// Guarded by set.mu.
+	waiting int  // who is interested: the leader, and those who wait for the outcome
+	joined  bool // there was somebody beside the leader
 	landed  bool
+	anchor  *cache.FillReader // keeps the fill from being abandoned before those who waited have begun to read it
 }
 
 // join returns the fetch for key to wait for, or a new one that the caller must lead.
@@ -48,7 +51,7 @@ func (f *flights) join(parent context.Context, key string) (fl *flight, leads bo
 	defer f.mu.Unlock()
 	for _, fl := range f.m[key] {
 		if !fl.landed {
-			fl.waiting++
+			fl.waiting, fl.joined = fl.waiting+1, true
 			return fl, false
 		}
 	}
@@ -64,7 +67,7 @@ func (f *flights) joinPart(parent context.Context, key string, r validation.Byte
 	defer f.mu.Unlock()
 	for _, fl := range f.m[key] {
 		if !fl.landed && overlap(fl.asked, r) || fl.landed && fl.fill != nil && fl.span.Start <= r.First && r.First < fl.span.End {
-			fl.waiting++
+			fl.waiting, fl.joined = fl.waiting+1, true
 			return fl, false
 		}
 	}
@@ -81,7 +84,7 @@ func (f *flights) joinGap(parent context.Context, key string, gap validation.Spa
 	defer f.mu.Unlock()
 	for _, fl := range f.m[key] {
 		if !fl.landed && fl.asked.First <= gap.Start && (fl.asked.Last < 0 || gap.End <= fl.asked.Last+1) {
-			fl.waiting++
+			fl.waiting, fl.joined = fl.waiting+1, true
 			return fl, false
 		}
 	}
@@ -131,8 +134,11 @@ func (fl *flight) land(head *entry, fill *cache.Fill) {
 		return
 	}
 	fl.head, fl.fill, fl.landed = head, fill, true
-	if fill == nil {
+	switch {
+	case fill == nil:
 		fl.drop()
+	case fl.joined && fl.waiting > 0:
+		fl.anchor, _ = fill.NewReader(fl.span.Start)
 	}
 	close(fl.ready)
 }
@@ -174,14 +180,34 @@ func (fl *flight) drop() {
 	fl.key = ""
 }
 
-// leave says that one of those who wait has gone. When the last one has, the upstream request ends.
+// leave says that one of those who were interested has gone, or has begun to read. When the last one has, and there is no
+// outcome yet, the upstream request ends.
 func (fl *flight) leave() {
 	fl.set.mu.Lock()
 	fl.waiting--
+	var anchor *cache.FillReader
+	if fl.waiting <= 0 {
+		anchor, fl.anchor = fl.anchor, nil
+	}
 	end := fl.waiting <= 0 && !fl.landed
 	fl.set.mu.Unlock()
+	if anchor != nil {
+		anchor.Close()
+	}
 	if end {
 		fl.cancel()
+	}
+}
+
+// lead has its caller count among those who are interested until ctx ends or it calls the function returned. By then the
+// flight has landed, if only because of a fault.
+func (fl *flight) lead(ctx context.Context) (end func()) {
+	leave := sync.OnceFunc(fl.leave)
+	stop := context.AfterFunc(ctx, leave)
+	return func() {
+		stop()
+		leave()
+		fl.land(nil, nil)
 	}
 }
 

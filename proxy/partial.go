@@ -299,10 +299,7 @@ func partsOf(url string) string { return "parts " + url }
 
 // fetchGap asks the origin for a span that is missing (RFC 9111 §3.4, RFC 9110 §13.1.5).
 func (x *exchange) fetchGap(fl *flight, w *patchwork, gap validation.Span) (*cache.FillReader, bool) {
-	defer fl.land(nil, nil) // where it brings nothing
-	defer fl.leave()
-	stop := x.onGone(fl)
-	defer stop()
+	defer fl.lead(x.ctx)()
 	value := "bytes=" + strconv.FormatInt(gap.Start, 10) + "-"
 	if gap.End < w.e.Length {
 		value += strconv.FormatInt(gap.End-1, 10)

@@ -284,10 +284,7 @@ func (x *exchange) share(fl *flight) bool {
 // fetch asks the origin, unconditionally or with the client's own conditions, and gives the answer to the client, to
 // those who wait, and to the cache.
 func (x *exchange) fetch(fl *flight, v verdict) {
-	defer fl.land(nil, nil) // in case of a fault; otherwise it has landed
-	defer fl.leave()
-	stop := x.onGone(fl)
-	defer stop()
+	defer fl.lead(x.ctx)()
 	epoch := x.p.store.Epoch(x.url)
 	resp, err := x.send(fl.ctx, edits{})
 	if err != nil {
@@ -348,10 +345,7 @@ func (x *exchange) renewed(e *entry) bool {
 
 // ask sends the conditional request and acts on the answer (RFC 9111 §4.3.3).
 func (x *exchange) ask(fl *flight, e *entry, v verdict) {
-	defer fl.land(nil, nil) // in case of a fault; otherwise it has landed
-	defer fl.leave()
-	stop := x.onGone(fl)
-	defer stop()
+	defer fl.lead(x.ctx)()
 	variants := x.validating(e)
 	cond := validation.Conditional(x.fields, validatorsOf(variants))
 	epoch := x.p.store.Epoch(x.url)
@@ -398,11 +392,6 @@ func (x *exchange) unvalidated(e *entry, err error) {
 		return
 	}
 	x.refuse(f)
-}
-
-// onGone has the fetch ended when the client leaves, unless somebody else waits for it.
-func (x *exchange) onGone(fl *flight) (stop func() bool) {
-	return afterCancel(x.ctx, fl)
 }
 
 // pass forwards a request past the cache and relays the answer. What an unsafe request changed is invalidated.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"io"
 	"strings"
 	"time"
@@ -332,9 +331,4 @@ func (x *exchange) refetchAs(fl *flight, epoch cache.Epoch, v verdict, e edits) 
 		return
 	}
 	x.take(resp, fl, epoch, v)
-}
-
-// afterCancel has the flight left when ctx ends.
-func afterCancel(ctx context.Context, fl *flight) (stop func() bool) {
-	return context.AfterFunc(ctx, fl.leave)
 }
