@@ -63,7 +63,7 @@ type Options struct {
 
 	// Limits bounds message heads, of requests and responses.
 	Limits wire.Limits
-	// IdleTimeout ends a client connection that sends no request; 0 means 60 s.
+	// IdleTimeout ends a client connection that sends no request, and one to an origin that is not used; 0 means 60 s.
 	IdleTimeout time.Duration
 	// HeadTimeout is the time for a whole request head; 0 means 10 s.
 	HeadTimeout time.Duration
