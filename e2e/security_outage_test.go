@@ -122,6 +122,23 @@ func TestStaleConnections(t *testing.T) {
 	})
 }
 
+// TestUnusedConnections: what is kept of an origin ends after idle-timeout.
+func TestUnusedConnections(t *testing.T) {
+	t.Parallel()
+	o := startOrigin(t, func(x *origin.Exchange) { x.Reply("200 OK", nil, "fine") })
+	eachWay(t, startJay(t, "--idle-timeout", "1s"), func(t *testing.T, w way) {
+		w.do(t, "GET", o.Addr(), "/", nil, "")
+		if o.Open() != 1 {
+			t.Errorf("%d connections are kept; want 1", o.Open())
+		}
+		began := time.Now()
+		eventually(t, "the kept connection ends", func() bool { return o.Open() == 0 })
+		if d := time.Since(began); d > 5*time.Second {
+			t.Errorf("it ended after %v; want about a second", d)
+		}
+	})
+}
+
 // TestLogBlocked: a log that nobody reads, or a disk that is full, holds nobody
 // up and costs lines alone (F5).
 func TestLogBlocked(t *testing.T) {

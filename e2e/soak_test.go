@@ -1,9 +1,10 @@
-//go:build soak
+//go:build soak && linux
 
 package e2e
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -324,6 +325,10 @@ func startPlain(t *testing.T) string {
 				for {
 					h, err := rawhttp.ReadHead(r)
 					if err != nil {
+						return
+					}
+					if strings.HasPrefix(h.Line, "POST") {
+						_, _ = r.WriteTo(io.Discard) // for as long as it takes
 						return
 					}
 					answer := small
