@@ -105,6 +105,7 @@ func chat(t *testing.T, w way, o *origin.Origin, host string, polls int) {
 		}
 		if (i+1)%closeEvery == 0 {
 			eventually(t, "the gateway ends its connection", func() bool { return o.Open() == 0 })
+			time.Sleep(200 * time.Millisecond) // for its FIN to arrive on a busy machine
 		}
 		time.Sleep(5 * time.Millisecond) // the pause between two polls, shortened
 	}
