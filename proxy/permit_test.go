@@ -1,0 +1,472 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/auth"
+	"github.com/jayproxy/jay/proxy/policy"
+)
+
+// rulesOf is a policy of some rules that allows what they do not decide.
+func rulesOf(t testing.TB, rules ...policy.Rule) *policy.Policy {
+	t.Helper()
+	p, err := policy.New(policy.Options{Rules: rules, Default: policy.Allow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// records is an access log that a test reads.
+type records struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+	log *access.Log
+}
+
+// Write takes lines of the log.
+func (r *records) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(p)
+}
+
+func newRecords(t testing.TB) *records {
+	t.Helper()
+	r := &records{}
+	log, err := access.Open(access.Options{Path: "-", Format: access.JSON, Stdout: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.log = log
+	return r
+}
+
+// line is what the log says about an exchange.
+type line struct {
+	Method, URL, User, Rule, Reported, Decision, Reason, Kind string
+	Status                                                    int
+	Proxy                                                     string `json:"proxy_status"`
+}
+
+// all ends the log and reads it.
+func (r *records) all(t testing.TB) []line {
+	t.Helper()
+	if err := r.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var out []line
+	for d := json.NewDecoder(&r.buf); d.More(); {
+		var l line
+		if err := d.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// TestPolicy_refusal checks what a refused client sees and what the log says, however the request comes.
+func TestPolicy_refusal(t *testing.T) {
+	deny := policy.Rule{Name: "no-evil", Action: policy.Deny, To: []string{".evil.test", "203.0.113.9"}}
+	upgrade := "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	tests := []struct {
+		mode     Mode
+		to, send string
+		rule     policy.Rule
+	}{
+		{Explicit, "", "GET http://www.Evil.test./a HTTP/1.1\r\nHost: www.evil.test\r\n\r\n", deny},
+		{Explicit, "", "GET https://evil.test/ HTTP/1.1\r\nHost: evil.test\r\n\r\n", deny},
+		{Explicit, "", "GET http://203.0.113.9/ HTTP/1.1\r\nHost: a.test\r\n\r\n", deny},
+		{Explicit, "", "GET http://[::ffff:203.0.113.9]/ HTTP/1.1\r\nHost: a.test\r\n\r\n", deny},
+		{Explicit, "", "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n", deny},
+		{Explicit, "", "CONNECT 203.0.113.9:443 HTTP/1.1\r\nHost: a.test\r\n\r\n", deny},
+		{Explicit, "", "PUT http://192.0.2.1/ HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\nx", policy.Rule{Name: "no-put", Action: policy.Deny, Methods: []string{"PUT"}}},
+		{Explicit, "", "PURGE http://192.0.2.1/ HTTP/1.1\r\nHost: a.test\r\n\r\n", policy.Rule{Name: "no-purge", Action: policy.Deny, Methods: []string{"PURGE"}}},
+		{Explicit, "", "GET http://192.0.2.1:81/ HTTP/1.1\r\nHost: a.test\r\n\r\n", policy.Rule{Name: "no-81", Action: policy.Deny, Ports: []policy.PortRange{{First: 81, Last: 81}}}},
+		{Explicit, "", "GET http://192.0.2.1/ HTTP/1.1\r\nHost: a.test\r\n" + upgrade + "\r\n", policy.Rule{Name: "no-ws", Action: policy.Deny, Via: policy.Upgrade}},
+		{Explicit, "", "CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: a.test\r\n\r\n", policy.Rule{Name: "no-tunnel", Action: policy.Deny, Via: policy.Connect}},
+		{Explicit, "", "GET http://192.0.2.1/ HTTP/1.1\r\nHost: a.test\r\n\r\n", policy.Rule{Name: "not-you", Action: policy.Deny, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}}},
+		{ByHost, "", "GET / HTTP/1.1\r\nHost: www.evil.test\r\n\r\n", deny},
+		{TProxy, "203.0.113.9:80", "GET / HTTP/1.1\r\nHost: 203.0.113.9\r\n\r\n", deny},
+		{TProxy, "93.184.216.34:80", "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", deny},   // a lie, or another resolver's truth
+		{TProxy, "203.0.113.9:80", "GET / HTTP/1.1\r\nHost: 93.184.216.34\r\n\r\n", deny}, // a lie
+		{TProxy, "93.184.216.34:80", "GET / HTTP/1.1\r\nHost: 93.184.216.34\r\n\r\n", policy.Rule{Name: "no-catch", Action: policy.Deny, Via: policy.Intercept}},
+	}
+	for _, tt := range tests {
+		inBubble(t, Options{Policy: rulesOf(t, tt.rule)}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+			rec := newRecords(t)
+			w.p.opt.Access = rec.log
+			c := w.clientOf(tt.mode, "10.0.0.7:1234", tt.to)
+			if tt.mode == Explicit && tt.rule.Clients == nil {
+				c = w.client()
+			}
+			c.send(tt.send)
+			a := c.read("GET")
+			name := tt.rule.Name
+			if a.status != 403 || a.get("Proxy-Status") != `jay; error=http_request_denied; details="rule `+name+`"` || !strings.Contains(a.body, `"`+name+`"`) || a.get("Connection") != "close" {
+				t.Errorf("%v %q: got %s, %q, %q; want 403 by %s and close", tt.mode, tt.send, a.line, a.head, a.body, name)
+			}
+			c.Close()
+			synctest.Wait()
+			if len(w.origin.dials) != 0 {
+				t.Errorf("%v %q: dialled %v; want nothing", tt.mode, tt.send, w.origin.dials)
+			}
+			if l := rec.all(t); len(l) != 1 || l[0].Rule != name || l[0].Decision != "denied" || l[0].Status != 403 {
+				t.Errorf("%v %q: log %+v; want one line, denied by %s", tt.mode, tt.send, l, name)
+			}
+		})
+	}
+}
+
+// TestPolicy_E2_E3_E4 sends clients on this machine, whom nothing but the policy holds back, to hostile destinations: by
+// literal, by name, and by a name that changes its mind, through every kind of listener.
+func TestPolicy_E2_E3_E4(t *testing.T) {
+	blocks := []string{"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16",
+		"198.18.0.0/15", "224.0.0.0/3", "::/128", "::1/128", "fc00::/7", "fe80::/10", "ff00::/8"}
+	rules := rulesOf(t, policy.Rule{Name: "hostile", Action: policy.Deny, To: blocks})
+	four := []string{"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.1.2.3", "169.254.169.254", "169.254.0.1", "172.16.0.1", "172.31.255.255",
+		"192.0.0.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "224.0.0.1", "240.0.0.1", "255.255.255.255"}
+	six := []string{"::", "::1", "fd00::1", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::127.0.0.1", "2002:0a00:0001::7"}
+	dns := &nameserver{addrs: map[string]string{}}
+	inBubble(t, Options{Policy: rules, Resolver: dns.resolver()}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+		refused := func(mode Mode, to, send string) {
+			t.Helper()
+			c := w.clientOf(mode, "127.0.0.1:9", to)
+			defer c.Close()
+			c.send(send)
+			if a := c.readHead(); a.status != 403 || a.get("Connection") != "close" || !strings.Contains(a.get("Proxy-Status"), "rule hostile") {
+				t.Errorf("%v %.50q: got %s %q; want 403 by hostile, and close", mode, send, a.line, a.head)
+			}
+		}
+		each := func(host string) {
+			t.Helper()
+			refused(Explicit, "", "GET http://"+host+"/ HTTP/1.1\r\nHost: h\r\n\r\n")
+			refused(Explicit, "", "CONNECT "+host+":443 HTTP/1.1\r\nHost: h\r\n\r\n")
+			refused(ByHost, "", "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
+		}
+		for i, ip := range four {
+			name := fmt.Sprintf("h%d.test", i)
+			dns.set(name, ip)
+			each(ip)
+			each(name)
+			each(strings.ToUpper(name) + ".")
+			refused(TProxy, ip+":80", "GET / HTTP/1.1\r\nHost: "+name+"\r\n\r\n")
+		}
+		for _, ip := range six {
+			each("[" + ip + "]")
+			refused(TProxy, "["+ip+"]:80", "GET / HTTP/1.1\r\nHost: ["+ip+"]\r\n\r\n")
+		}
+		if len(w.origin.dials) != 0 {
+			t.Errorf("dialled %v; want nothing", w.origin.dials)
+		}
+		for i, ip := range four {
+			name := fmt.Sprintf("rebind%d.test", i)
+			dns.set(name, "93.184.216.34")
+			if a := w.get("http://" + name + "/"); a.status != 200 {
+				t.Errorf("%s before: got %s; want 200", name, a.line)
+			}
+			dns.set(name, ip)
+			time.Sleep(31 * time.Second) // what is known of names is forgotten
+			w.p.direct.CloseIdle()
+			each(name)
+		}
+		for _, d := range w.origin.dials {
+			if d != "93.184.216.34:80" {
+				t.Errorf("dialled %s; want only the good address", d)
+			}
+		}
+	})
+}
+
+// TestPolicy_addresses checks that a client who may not reach an address gets nothing that another has fetched from it: no
+// stored response, no part in a fetch, no open connection.
+func TestPolicy_addresses(t *testing.T) {
+	dns := &nameserver{addrs: map[string]string{"lan.test": "10.9.9.9", "both.test": "10.9.9.9"}}
+	rules := rulesOf(t,
+		policy.Rule{Name: "boss", Action: policy.Allow, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, To: []string{"10.0.0.0/8"}},
+		policy.Rule{Name: "lan", Action: policy.Deny, To: []string{"10.0.0.0/8"}})
+	var slow chan struct{}
+	answer := func(a *ask) string {
+		if a.target == "/slow" {
+			<-slow
+		}
+		return respond(200, "secret", "Cache-Control: max-age=60")
+	}
+	inBubble(t, Options{Policy: rules, Resolver: dns.resolver()}, answer, func(t *testing.T, w *world) {
+		slow = make(chan struct{})
+		boss, other := w.clientOf(Explicit, "10.0.0.1:1", ""), func() *client { return w.clientOf(Explicit, "10.0.0.2:1", "") }
+		refused := func(url string) {
+			t.Helper()
+			if a := other().get(url); a.status != 403 || strings.Contains(a.body, "secret") || !strings.Contains(a.get("Proxy-Status"), `"rule lan"`) {
+				t.Errorf("%s: got %s %q; want 403 by lan", url, a.line, a.body)
+			}
+		}
+		for range 2 { // fetched, and stored
+			if a := boss.get("http://lan.test/a"); a.body != "secret" {
+				t.Fatalf("the boss gets %s", a.line)
+			}
+		}
+		refused("http://lan.test/a") // stored
+		refused("http://lan.test/b") // over the connection that is open
+		boss.send(request("GET", "http://lan.test/slow", ""))
+		synctest.Wait()
+		denied := other()
+		denied.send(request("GET", "http://lan.test/slow", ""))
+		time.Sleep(time.Second)
+		close(slow)
+		if a := denied.read("GET"); a.status != 403 || strings.Contains(a.body, "secret") {
+			t.Errorf("beside a fetch: got %s %q; want 403", a.line, a.body)
+		}
+		if a := boss.read("GET"); a.body != "secret" {
+			t.Errorf("the boss gets %s", a.line)
+		}
+		if n := w.origin.count("/b"); n != 0 {
+			t.Errorf("%d requests for /b; want none", n)
+		}
+	})
+}
+
+// TestPolicy_report checks that a report rule lets pass and is logged, on the ordinary path and in the lane.
+func TestPolicy_report(t *testing.T) {
+	rules := rulesOf(t,
+		policy.Rule{Name: "would", Action: policy.Report, To: []string{"192.0.2.0/24"}},
+		policy.Rule{Name: "too", Action: policy.Report, Methods: []string{"GET"}},
+		policy.Rule{Name: "fine", Action: policy.Allow, Methods: []string{"GET"}})
+	inBubble(t, Options{Policy: rules}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
+		rec := newRecords(t)
+		w.p.opt.Access = rec.log
+		for range 2 {
+			if a := w.get(host + "/"); a.status != 200 {
+				t.Errorf("got %s; want 200", a.line)
+			}
+		}
+		synctest.Wait()
+		for i, l := range rec.all(t) {
+			if l.Reported != "would,too" || l.Rule != "fine" || l.Decision != []string{"miss", "hit"}[i] {
+				t.Errorf("log %+v; want it reported by would and too, allowed by fine", l)
+			}
+		}
+	})
+}
+
+// TestPolicy_update checks that new rules hold for what is stored and for connections that are open.
+func TestPolicy_update(t *testing.T) {
+	rules := rulesOf(t)
+	inBubble(t, Options{Policy: rules}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
+		c := w.client()
+		for range 2 {
+			if a := c.get(host + "/"); a.status != 200 {
+				t.Fatalf("got %s; want 200", a.line)
+			}
+		}
+		if err := rules.Update(policy.Options{Default: policy.Deny}); err != nil {
+			t.Fatal(err)
+		}
+		if a := c.get(host + "/"); a.status != 403 || !strings.Contains(a.body, `"default"`) {
+			t.Errorf("after an update: got %s %q; want 403 by default", a.line, a.body)
+		}
+	})
+}
+
+// TestPolicy_raw checks connections that are relayed untouched: by the name that a TLS client asks for and by address.
+func TestPolicy_raw(t *testing.T) {
+	hello := clientHello("www.evil.test")
+	deny := policy.Rule{Name: "no-evil", Action: policy.Deny, To: []string{".evil.test", "203.0.113.9"}}
+	pages := policy.Rule{Name: "pages", Action: policy.Allow, To: []string{".evil.test"}}
+	rest := policy.Rule{Name: "rest", Action: policy.Deny}
+	dns := &nameserver{addrs: map[string]string{"www.evil.test": "93.184.216.34"}}
+	tests := []struct {
+		name  string
+		rules []policy.Rule
+		to    string
+		send  []byte
+		rule  string // of the refusal; empty: relayed
+	}{
+		{"name", []policy.Rule{deny}, "93.184.216.34:443", hello, "no-evil"},
+		{"address", []policy.Rule{deny}, "203.0.113.9:443", hello[:3], "no-evil"},
+		{"other port", []policy.Rule{deny}, "93.184.216.34:8443", hello, "no-evil"},
+		{"another name", []policy.Rule{deny}, "93.184.216.34:443", clientHello("good.test"), ""},
+		{"no name", []policy.Rule{deny}, "93.184.216.34:443", []byte("\x00\x01\x02"), ""},
+		{"proven name", []policy.Rule{pages, rest}, "93.184.216.34:443", hello, ""},
+		{"borrowed name", []policy.Rule{pages, rest}, "93.184.216.35:443", hello, "rest"},
+		{"unknown name", []policy.Rule{pages, rest}, "93.184.216.34:443", clientHello("x.evil.test"), "rest"},
+	}
+	for _, tt := range tests {
+		inBubble(t, Options{Policy: rulesOf(t, tt.rules...), Resolver: dns.resolver()}, func(*ask) string { return "" }, func(t *testing.T, w *world) {
+			rec := newRecords(t)
+			w.p.opt.Access = rec.log
+			c := w.clientOf(TProxy, "10.0.0.7:1", tt.to)
+			c.send(string(tt.send[:len(tt.send)/2]))
+			time.Sleep(100 * time.Millisecond)
+			c.send(string(tt.send[len(tt.send)/2:]))
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if dialled := len(w.origin.dials) > 0; dialled != (tt.rule == "") {
+				t.Errorf("%s: dialled %v; want refusal by %q", tt.name, w.origin.dials, tt.rule)
+			}
+			c.Close()
+			synctest.Wait()
+			if l := rec.all(t); tt.rule != "" && (len(l) != 1 || l[0].Rule != tt.rule || l[0].Decision != "denied" || l[0].Kind != "intercept") {
+				t.Errorf("%s: log %+v; want denied by %s", tt.name, l, tt.rule)
+			}
+		})
+	}
+}
+
+// clientHello is the first message of a TLS client that asks for a name.
+func clientHello(name string) []byte {
+	sni := append([]byte{0, byte(len(name) + 3), 0, 0, byte(len(name))}, name...)
+	ext := append([]byte{0, 0, 0, byte(len(sni))}, sni...)
+	body := append(append([]byte{3, 3}, make([]byte, 32)...), 0, 0, 2, 0x13, 1, 1, 0, 0, byte(len(ext)))
+	body = append(body, ext...)
+	msg := append([]byte{1, 0, 0, byte(len(body))}, body...)
+	return append([]byte{22, 3, 1, 0, byte(len(msg))}, msg...)
+}
+
+// guarded is an Auth with the user anna, whose password is sesame.
+func guarded(t testing.TB) *auth.Auth {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "users")
+	if err := os.WriteFile(path, []byte("anna:"+string(hash)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := auth.New(auth.Options{File: path, Realm: "the office"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func credentials(user, password string) string {
+	return "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// TestAuth_RFC9110_11_7 checks the challenge, what follows it, and that credentials go nowhere.
+func TestAuth_RFC9110_11_7(t *testing.T) {
+	challenge := `Basic realm="the office", charset="UTF-8"`
+	inBubble(t, Options{Auth: guarded(t)}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
+		rec := newRecords(t)
+		w.p.opt.Access = rec.log
+		c := w.client()
+		for _, lines := range [][]string{nil, {credentials("anna", "wrong")}, {credentials("anna", "sesame"), credentials("anna", "sesame")}, {"Proxy-Authorization: Bearer x"}} {
+			a := c.get(host+"/", lines...)
+			if a.status != 407 || a.get("Proxy-Authenticate") != challenge || a.get("Connection") == "close" || a.get("Cache-Control") != "no-store" {
+				t.Errorf("with %q: got %s %q; want 407, a challenge and an open connection", lines, a.line, a.head)
+			}
+		}
+		right := credentials("anna", "sesame")
+		for _, want := range []string{"fwd=uri-miss", "hit", "hit"} { // the last ones in the lane
+			if a := c.get(host+"/", right); a.status != 200 || !strings.Contains(a.cacheStatus(), want) {
+				t.Errorf("with the password: got %s %q; want 200, %s", a.line, a.cacheStatus(), want)
+			}
+		}
+		if a := c.get(host + "/"); a.status != 407 {
+			t.Errorf("without a password, stored: got %s; want 407", a.line)
+		}
+		for _, head := range []string{w.origin.last().head} {
+			if strings.Contains(strings.ToLower(head), "proxy-auth") {
+				t.Errorf("the origin got %q", head)
+			}
+		}
+		if n := w.origin.count(""); n != 1 {
+			t.Errorf("%d requests got through; want 1", n)
+		}
+		c.Close()
+		synctest.Wait()
+		var users []string
+		for _, l := range rec.all(t) {
+			users = append(users, l.User+" "+l.Decision+" "+l.Reason)
+		}
+		want := "[ denied credentials-missing  denied credentials-wrong  denied credentials-missing  denied credentials-missing anna miss explicit-freshness anna hit fresh anna hit fresh  denied credentials-missing]"
+		if got := fmt.Sprint(users); got != want {
+			t.Errorf("log %s; want %s", got, want)
+		}
+		if strings.Contains(rec.buf.String(), "c2VzYW1l") {
+			t.Error("the log holds a password")
+		}
+	})
+}
+
+func TestAuth_connect(t *testing.T) {
+	inBubble(t, Options{Auth: guarded(t)}, always(""), func(t *testing.T, w *world) {
+		c := w.client()
+		c.send("CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: a\r\n\r\n")
+		a := c.read("GET")
+		if a.status != 407 || a.get("Proxy-Authenticate") == "" || a.get("Connection") != "close" || len(w.origin.dials) != 0 {
+			t.Errorf("got %s %q, dialled %v; want 407, a challenge and close", a.line, a.head, w.origin.dials)
+		}
+		c = w.client()
+		c.send("CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: a\r\n" + credentials("anna", "sesame") + "\r\n\r\n")
+		if a := c.readHead(); a.status != 200 {
+			t.Errorf("with the password: got %s; want 200", a.line)
+		}
+	})
+}
+
+// TestAuth_E12 checks that who guesses is cut off, and that intercepted clients, who cannot be asked, are not.
+func TestAuth_E12(t *testing.T) {
+	inBubble(t, Options{Auth: guarded(t)}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+		for i := range 13 {
+			c := w.clientOf(Explicit, "10.0.0.7:1", "")
+			a := c.get("http://93.184.216.34/", credentials("anna", fmt.Sprint(i)))
+			if closed := a.get("Connection") == "close"; a.status != 407 || closed != (i >= 10) {
+				t.Errorf("guess %d: got %s, close %v; want 407, and close from the 11th on", i, a.line, closed)
+			}
+		}
+		if a := w.clientOf(Explicit, "10.0.0.7:1", "").get("http://93.184.216.34/", credentials("anna", "sesame")); a.status != 407 {
+			t.Errorf("the right password after guesses: got %s; want 407", a.line)
+		}
+		if a := w.clientOf(Explicit, "10.0.0.8:1", "").get("http://93.184.216.34/", credentials("anna", "sesame")); a.status != 200 {
+			t.Errorf("from another address: got %s; want 200", a.line)
+		}
+		time.Sleep(time.Minute)
+		if a := w.clientOf(Explicit, "10.0.0.7:1", "").get("http://93.184.216.34/", credentials("anna", "sesame")); a.status != 200 {
+			t.Errorf("a minute later: got %s; want 200", a.line)
+		}
+		c := w.clientOf(TProxy, "10.0.0.7:1", "93.184.216.34:80")
+		c.send("GET / HTTP/1.1\r\nHost: 93.184.216.34\r\n\r\n")
+		if a := c.readHead(); a.status != 200 {
+			t.Errorf("intercepted: got %s; want 200", a.line)
+		}
+	})
+}
+
+// TestAuth_policy checks that rules about users see who logged in.
+func TestAuth_policy(t *testing.T) {
+	rules, err := policy.New(policy.Options{Default: policy.Deny, Rules: []policy.Rule{{Name: "anna", Action: policy.Allow, Users: []string{"anna"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, Options{Auth: guarded(t), Policy: rules}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
+		c := w.client()
+		for range 3 {
+			if a := c.get(host+"/", credentials("anna", "sesame")); a.status != 200 {
+				t.Errorf("anna: got %s; want 200", a.line)
+			}
+		}
+		c = w.clientOf(TProxy, "10.0.0.7:1", "93.184.216.34:80")
+		c.send("GET / HTTP/1.1\r\nHost: 93.184.216.34\r\n\r\n")
+		if a := c.readHead(); a.status != 403 {
+			t.Errorf("nobody: got %s; want 403", a.line)
+		}
+	})
+}
