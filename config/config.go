@@ -73,7 +73,7 @@ type Config struct {
 
 	MaxConnections       int  // client connections; 0: automatic, see Resolve
 	MaxClientConnections int  // connections of one client address; 0: any number
-	MaxOriginConnections int  // connections to one origin
+	MaxOriginConnections int  // connections to one origin; 0: automatic, see Resolve
 	MaxHeadSize          Size // bytes of a request's or response's head
 	MaxFields            int  // fields of a request's or response's head
 	MaxTargetSize        Size // bytes of a request's target
@@ -174,7 +174,8 @@ type Host struct {
 
 // Resolve returns c with its automatic settings filled in for h: cache-size is a quarter of the memory (256 MiB when it
 // is unknown) and fill-size a quarter of that, both in whole MiB; max-connections is three quarters of the descriptors,
-// but no more than one for each 64 KiB of memory. max-object-size is cut to an eighth of cache-size.
+// but no more than one for each 64 KiB of memory, and max-origin-connections a third of that: clients that are slow with
+// their uploads, or that wait for events, must not lock others out of an origin. max-object-size is cut to an eighth of cache-size.
 func (c Config) Resolve(h Host) Config {
 	if c.CacheSize == 0 {
 		c.CacheSize = max(Size(h.Memory/4)/MiB*MiB, 16*MiB)
@@ -192,6 +193,9 @@ func (c Config) Resolve(h Host) Config {
 			n = min(n, h.Memory/(64<<10))
 		}
 		c.MaxConnections = int(max(n, 64))
+	}
+	if c.MaxOriginConnections == 0 {
+		c.MaxOriginConnections = max(c.MaxConnections/3, 16)
 	}
 	return c
 }

@@ -172,8 +172,8 @@ func limitOptions() []Option {
 		Help:  "connections of one client address; 0 is any number",
 		field: func(c *Config) any { return &c.MaxClientConnections },
 	}, {
-		Name: "max-origin-connections", Arg: "N", Default: "256", Category: catLimit, least: 1, most: most,
-		Help:  "connections to one origin",
+		Name: "max-origin-connections", Arg: "N", Default: auto, Category: catLimit, auto: true, most: most,
+		Help:  "connections to one origin; auto is a third of max-connections",
 		field: func(c *Config) any { return &c.MaxOriginConnections },
 	}, {
 		Name: "max-head-size", Arg: "SIZE", Default: "64KiB", Category: catLimit, least: int64(KiB), most: int64(MiB),

@@ -110,7 +110,7 @@ func (p *Proxy) upstreamOptions(check func(netip.AddrPort) error) upstream.Optio
 	return upstream.Options{
 		Check: check, Resolver: p.opt.Resolver, DialContext: p.opt.Dial, TLS: conf,
 		ConnectTimeout: p.opt.ConnectTimeout, HeaderTimeout: p.opt.HeaderTimeout, BodyIdleTimeout: p.opt.StallTimeout,
-		IdleTimeout: p.opt.IdleTimeout,
+		IdleTimeout:  p.opt.IdleTimeout,
 		MaxPerOrigin: p.opt.MaxOriginConnections, MaxInterim: p.opt.MaxInterim, Limits: p.opt.Limits,
 	}
 }
