@@ -225,27 +225,27 @@ func TestResolve(t *testing.T) {
 		name   string
 		change func(*config.Config)
 		host   config.Host
-		want   [4]int64 // cache, fill, object, connections
+		want   [5]int64 // cache, fill, object, connections, those to one origin
 	}{
 		{"large", func(*config.Config) {}, config.Host{Memory: 24 << 30, Descriptors: 20000},
-			[4]int64{6 << 30, 6 << 28, 64 << 20, 15000}},
+			[5]int64{6 << 30, 6 << 28, 64 << 20, 15000, 5000}},
 		{"container", func(*config.Config) {}, config.Host{Memory: 512 << 20, Descriptors: 1 << 30},
-			[4]int64{128 << 20, 32 << 20, 16 << 20, 8192}},
+			[5]int64{128 << 20, 32 << 20, 16 << 20, 8192, 2730}},
 		{"tiny", func(*config.Config) {}, config.Host{Memory: 8 << 20, Descriptors: 32},
-			[4]int64{16 << 20, 4 << 20, 2 << 20, 64}},
+			[5]int64{16 << 20, 4 << 20, 2 << 20, 64, 21}},
 		{"unknown", func(*config.Config) {}, config.Host{},
-			[4]int64{256 << 20, 64 << 20, 32 << 20, 64}},
+			[5]int64{256 << 20, 64 << 20, 32 << 20, 64, 21}},
 		{"odd", func(*config.Config) {}, config.Host{Memory: 1<<30 + 12345, Descriptors: 256},
-			[4]int64{256 << 20, 64 << 20, 32 << 20, 192}},
+			[5]int64{256 << 20, 64 << 20, 32 << 20, 192, 64}},
 		{"given", func(c *config.Config) {
 			c.CacheSize, c.FillSize, c.MaxObjectSize, c.MaxConnections = gib, mib, mib, 5
-		}, config.Host{Memory: 24 << 30, Descriptors: 20000}, [4]int64{1 << 30, 1 << 20, 1 << 20, 5}},
+		}, config.Host{Memory: 24 << 30, Descriptors: 20000}, [5]int64{1 << 30, 1 << 20, 1 << 20, 5, 16}},
 	}
 	for _, tt := range tests {
 		c := config.Default()
 		tt.change(&c)
 		c = c.Resolve(tt.host)
-		got := [4]int64{int64(c.CacheSize), int64(c.FillSize), int64(c.MaxObjectSize), int64(c.MaxConnections)}
+		got := [5]int64{int64(c.CacheSize), int64(c.FillSize), int64(c.MaxObjectSize), int64(c.MaxConnections), int64(c.MaxOriginConnections)}
 		if got != tt.want {
 			t.Errorf("%s: Resolve() = %v; want %v", tt.name, got, tt.want)
 		}
