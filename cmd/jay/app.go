@@ -21,6 +21,7 @@ type command struct {
 	arg      string    // what stands for its argument; empty: it takes none
 	optional bool      // the argument may be left out
 	flags    []ownFlag // of this command alone
+	offline  bool      // does not speak to a running Jay, though it has flags of its own
 	run      func(p *process, ctx context.Context, f *flags) error
 }
 
@@ -36,7 +37,7 @@ func commands() []command {
 	return []command{{
 		name: "serve", usage: "run the proxy; this is also what jay alone does",
 		text: "SIGTERM and Ctrl-C end it when running exchanges are finished, a second one at once.\n" +
-			"SIGHUP reopens the access log.",
+			"SIGHUP reopens the access log and reads the policy, its lists and the users anew.",
 		example: "jay serve --listen :3128 --cache-size 2g",
 		run:     (*process).serve,
 	}, {
@@ -48,7 +49,7 @@ func commands() []command {
 		name: "print-config", usage: "print the effective configuration as a file for --config",
 		example: "jay print-config --cache-size 2g > jay.yaml",
 		run:     (*process).printConfig,
-	}, explainCommand(), purgeCommand(), statsCommand(), {
+	}, explainCommand(), purgeCommand(), statsCommand(), policyCommand(), {
 		name: "version", usage: "print the version", example: "jay version", bare: true,
 		run: (*process).version,
 	}}

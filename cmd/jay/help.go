@@ -98,7 +98,7 @@ func optionHelp(b *strings.Builder) {
 	}
 }
 
-// ownHelp describes the flags of a command that speaks to a running Jay.
+// ownHelp describes the flags of a command that has some of its own.
 func ownHelp(b *strings.Builder, c *command) {
 	b.WriteString("\n")
 	for _, o := range c.flags {
@@ -109,7 +109,7 @@ func ownHelp(b *strings.Builder, c *command) {
 		writeOption(b, name, o.help)
 	}
 	for _, o := range config.Options() {
-		if o.Name == "admin" || o.Name == "admin-token-file" {
+		if (o.Name == "admin" || o.Name == "admin-token-file") && !c.offline {
 			help := o.Help
 			if o.Default != "" {
 				help += " [" + o.Default + "]"

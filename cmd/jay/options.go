@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,7 +15,7 @@ import (
 	"github.com/jayproxy/jay/proxy"
 )
 
-// proxyOptions is what c means to the proxy, its logs aside. It fails for a certificate file that cannot be used.
+// proxyOptions is what c means to the proxy, its logs aside. It fails for files that cannot be used.
 func proxyOptions(c *config.Config) (proxy.Options, error) {
 	o := proxy.Options{
 		Name:           c.Name,
@@ -63,7 +64,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 	o.Freshness.MaxStaleOnError = c.StaleIfErrorMax
 	var err error
 	o.TLS, err = trust(c.CAFiles)
-	return o, err
+	return o, errors.Join(err, guards(&o, c))
 }
 
 func ranges(list []config.PortRange) []proxy.PortRange {

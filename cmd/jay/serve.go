@@ -29,6 +29,7 @@ func (p *process) serve(ctx context.Context, f *flags) error {
 	if err != nil {
 		return &exitError{code: codeFailure, err: err}
 	}
+	s.rules.reread = func() (config.Config, error) { return p.settings(f, codeFailure) }
 	p.banner(&c, s)
 	return s.run(ctx)
 }
@@ -42,6 +43,7 @@ type server struct {
 	signals   chan os.Signal
 	grace     time.Duration
 	collector collector
+	rules     rules
 
 	admin         *admin.Server // nil: there is none
 	adminListener net.Listener
@@ -74,6 +76,7 @@ func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool)
 		return nil, errors.Join(err, s.undo(nil))
 	}
 	opt.Logger, opt.Access = s.log, s.access
+	s.rules.policy, s.rules.auth = opt.Policy, opt.Auth
 	s.proxy, err = proxy.New(opt)
 	if err != nil {
 		return nil, errors.Join(err, s.undo(adminListener))
@@ -196,6 +199,7 @@ func (s *server) run(ctx context.Context) error {
 		case sig := <-s.signals:
 			if running = sig == syscall.SIGHUP; running {
 				s.reopen()
+				s.reload()
 			}
 		case failure = <-failed:
 			running = false
