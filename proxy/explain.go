@@ -51,6 +51,8 @@ type Explanation struct {
 	// Reason is the word that Cache-Status and the log give, Sentence what it means.
 	Reason   string `json:"reason"`
 	Sentence string `json:"sentence"`
+	// Rule is the rule of the policy that decided, if there is one.
+	Rule string `json:"rule,omitempty"`
 	// UnderWay tells that another request is fetching the same just now, so that this one could share its answer.
 	UnderWay bool `json:"under_way,omitempty"`
 	// Stored is the stored response that the request selects, Others those of the same URL that it does not.
@@ -93,6 +95,7 @@ func (p *Proxy) Explain(ctx context.Context, q ExplainRequest) (Explanation, err
 		e.Outcome, e.Reason = OutcomeRefuse, x.rec.Reason
 		e.Sentence = refusalText(x)
 	}
+	e.Rule = x.rec.Rule
 	return *e, nil
 }
 
@@ -103,10 +106,11 @@ func (x *exchange) explained() *http.Response {
 
 // refusalText says what Jay's own answer says, as a sentence.
 func refusalText(x *exchange) string {
-	text := "Jay answers this itself with status " + strconv.Itoa(x.reply.status) + "."
-	if x.rec.Rule != "" {
-		text += " The rule " + x.rec.Rule + " decided."
+	text := "Jay answers this itself with status " + strconv.Itoa(x.reply.status)
+	if x.denial.status != 0 {
+		text += ": " + x.denial.text
 	}
+	text += "."
 	if x.rec.ProxyStatus != "" {
 		text += " Proxy-Status: " + x.rec.ProxyStatus
 	}

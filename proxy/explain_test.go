@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jayproxy/jay/freshness"
+	"github.com/jayproxy/jay/proxy/policy"
 )
 
 // explain explains a GET.
@@ -274,5 +275,22 @@ func TestStoredAndFind(t *testing.T) {
 	}
 	if list, _ = w.p.Find("", ByReceived, 10); list[0].URL != host+"/b?q" || list[2].URL != host+"/a" {
 		t.Errorf("by time: %+v", list)
+	}
+}
+
+// TestExplain_Policy names the rule that decides.
+func TestExplain_Policy(t *testing.T) {
+	rules := rulesOf(t, policy.Rule{Name: "no-games", Action: policy.Deny, To: []string{"192.0.2.9"}},
+		policy.Rule{Name: "all-else", Action: policy.Allow})
+	w := newWorld(t, Options{Policy: rules}, always(respond(200, "body", "Cache-Control: max-age=60")))
+	e := w.explain(ExplainRequest{URL: "http://192.0.2.9/"})
+	if e.Outcome != OutcomeRefuse || e.Rule != "no-games" || !strings.Contains(e.Sentence, `the rule "no-games"`) || !strings.Contains(e.text(), "no-games") {
+		t.Errorf("denied: %+v", e)
+	}
+	if e = w.explain(ExplainRequest{URL: host + "/"}); e.Outcome != OutcomeFetch || e.Rule != "all-else" || e.Answer == nil {
+		t.Errorf("allowed: %+v", e)
+	}
+	if n := w.p.Rules(); len(n) != 0 {
+		t.Errorf("explaining was counted: %+v", n)
 	}
 }

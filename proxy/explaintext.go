@@ -22,6 +22,9 @@ func (e *Explanation) String() string {
 	t := &lines{}
 	fmt.Fprintf(t, "%s %s\n", printable(e.Method), printable(e.URL))
 	fmt.Fprintf(t, "%s %s (%s)\n", verdicts[e.Outcome], printable(e.Sentence), printable(e.Reason))
+	if e.Rule != "" {
+		fmt.Fprintf(t, "The policy's rule %s decided who may ask for this.\n", printable(e.Rule))
+	}
 	if e.UnderWay {
 		t.WriteString("Another request is fetching the same just now; this one could share its answer.\n")
 	}

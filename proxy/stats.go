@@ -70,6 +70,7 @@ var errorTypes = [...]string{
 type counters struct {
 	by     [len(decisions)]tally
 	errors [len(errorTypes)]atomic.Int64
+	rules  ruleCounts
 
 	refusedHeads, refusedClients atomic.Int64
 	acceptErrors, panics         atomic.Int64
@@ -93,6 +94,9 @@ func (c *counters) count(r *access.Record) {
 	t.out.Add(r.BytesOut)
 	if r.BytesIn != 0 {
 		t.in.Add(r.BytesIn)
+	}
+	if r.Rule != "" || r.Reported != "" {
+		c.rules.count(r)
 	}
 	if r.ProxyStatus != "" {
 		c.errors[errorSlot(r.ProxyStatus)].Add(1)

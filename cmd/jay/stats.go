@@ -72,7 +72,7 @@ func printFigures(w io.Writer, s *admin.Figures) error {
 	return printDecisions(w, s)
 }
 
-// printDecisions writes a line for each decision that was made, and one for each error.
+// printDecisions writes a line for each decision that was made, each rule that decided and each error.
 func printDecisions(w io.Writer, s *admin.Figures) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "\ndecision\tcount\tsent\tmedian\t99 %%\t\n")
@@ -80,6 +80,12 @@ func printDecisions(w io.Writer, s *admin.Figures) error {
 		if d.Count > 0 {
 			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t\n", d.Decision, d.Count, bytesText(d.BytesOut), shortTime(d.P50), shortTime(d.P99))
 		}
+	}
+	if len(s.Rules) > 0 {
+		fmt.Fprintf(t, "\nrule\tallowed\tdenied\treported\t\n")
+	}
+	for _, r := range s.Rules {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t\n", r.Rule, r.Allowed, r.Denied, r.Reported)
 	}
 	kinds := slices.SortedFunc(maps.Keys(s.Errors), func(a, b string) int {
 		return cmp.Or(cmp.Compare(s.Errors[b], s.Errors[a]), strings.Compare(a, b))

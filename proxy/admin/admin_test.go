@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/jayproxy/jay/proxy"
+	"github.com/jayproxy/jay/proxy/policy"
 )
 
 // rig is an admin server beside a proxy and an origin.
@@ -34,7 +35,11 @@ type rig struct {
 
 func newRig(t *testing.T, o Options) *rig {
 	t.Helper()
-	p, err := proxy.New(proxy.Options{CacheBytes: 8 << 20})
+	rules, err := policy.New(policy.Options{Rules: []policy.Rule{{Name: "everybody", Action: policy.Allow}}, Default: policy.Deny})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := proxy.New(proxy.Options{CacheBytes: 8 << 20, Policy: rules})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +141,7 @@ func TestEndpoints(t *testing.T) {
 	r.fetch("/bigger")
 	r.fetch("/private?secret")
 	var f Figures
-	if r.json("GET", "/stats", "", &f); f.Requests != 4 || f.Hits != 1 || f.HitRatio != 0.25 || f.Cache.Entries != 2 || f.Version != "v1" || f.LogLinesDropped != 3 || len(f.Decisions) != 11 || f.Memory <= 0 {
+	if r.json("GET", "/stats", "", &f); f.Requests != 4 || f.Hits != 1 || f.HitRatio != 0.25 || f.Cache.Entries != 2 || f.Version != "v1" || f.LogLinesDropped != 3 || len(f.Decisions) != 11 || len(f.Rules) != 1 || f.Memory <= 0 {
 		t.Errorf("figures: %+v", f)
 	}
 	var list struct {
@@ -347,7 +352,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`jay_request_duration_seconds_count{decision="hit"} 1`, `jay_request_duration_seconds_bucket{decision="miss",le="+Inf"} 1`,
-		`jay_sent_bytes_total{decision="hit"} 10`, `jay_errors_total{type="dns_error"} 0`, "jay_cache_entries 1", "jay_log_dropped_lines_total 7",
+		`jay_sent_bytes_total{decision="hit"} 10`, `jay_errors_total{type="dns_error"} 0`, "jay_cache_entries 1", `jay_policy_decisions_total{action="allow",rule="everybody"} 2`, "jay_log_dropped_lines_total 7",
 		`jay_build_info{goversion="` + runtime.Version() + `",version="v1"} 1`, "jay_tunnel_duration_seconds_count 0", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, want) && !(strings.HasPrefix(want, "process_") && runtime.GOOS != "linux") {

@@ -34,9 +34,10 @@ type Figures struct {
 	OpenTunnels int   `json:"open_tunnels"` // tunnels that are open
 	Memory      int64 `json:"memory"`       // bytes that the process has from the system
 
-	Cache     CacheFigures      `json:"cache"`
-	Decisions []DecisionFigures `json:"decisions"`
-	Errors    map[string]int64  `json:"errors"` // by Proxy-Status error type; those that occurred
+	Cache     CacheFigures        `json:"cache"`
+	Decisions []DecisionFigures   `json:"decisions"`
+	Errors    map[string]int64    `json:"errors"` // by Proxy-Status error type; those that occurred
+	Rules     []proxy.RuleFigures `json:"rules"`  // of the policy; those that decided
 }
 
 // CacheFigures are about the stored responses.
@@ -77,7 +78,7 @@ func (s *Server) figures() Figures {
 		Requests: t.Requests, Hits: t.Hits, HitRatio: ratio(t.Hits, t.Requests-t.Tunnels), Failures: t.Failures, Tunnels: t.Tunnels,
 		BytesOut: t.BytesOut, BytesHit: t.BytesHit,
 		RefusedRequests: t.RefusedHeads, RefusedConnections: t.RefusedClients, AcceptErrors: t.AcceptErrors, Panics: t.Panics,
-		Connections: t.Connections, OpenTunnels: t.OpenTunnels, Memory: memory(), Errors: map[string]int64{},
+		Connections: t.Connections, OpenTunnels: t.OpenTunnels, Memory: memory(), Errors: map[string]int64{}, Rules: s.opt.Proxy.Rules(),
 		Cache: CacheFigures{
 			Entries: c.Entries, Bytes: c.Bytes, Overhead: c.Overhead, MaxBytes: c.MaxBytes, MaxObjectBytes: c.MaxObjectBytes,
 			Fills: c.Fills, FillBytes: c.FillBytes, MaxFillBytes: c.MaxFillBytes,

@@ -13,13 +13,14 @@ import (
 )
 
 // collector turns the proxy's counters into metrics when somebody asks, so that counting itself stays cheap. The label
-// values are those of two tables, whatever clients and origins send.
+// values are those of two tables and the names of the policy's rules, whatever clients and origins send.
 type collector struct {
 	s    *Server
 	info *prometheus.Desc
 
 	requests, tunnels, received, sent *prometheus.Desc // by decision, tunnels apart
 	errors                            *prometheus.Desc // by type
+	rules                             *prometheus.Desc // by rule and action
 }
 
 // figure is a metric without labels.
@@ -82,6 +83,7 @@ func (s *Server) registry() *prometheus.Registry {
 		received: desc("received_bytes_total", "Body bytes received from clients.", "decision"),
 		sent:     desc("sent_bytes_total", "Body bytes sent to clients.", "decision"),
 		errors:   desc("errors_total", "Errors that Jay answered with, by proxy error type (RFC 9209).", "type"),
+		rules:    desc("policy_decisions_total", "What the rules of the policy decided.", "rule", "action"),
 	})
 	return r
 }
@@ -94,7 +96,7 @@ func (l promLog) Println(v ...any) { l.s.opt.Logger.Error("metrics", "err", v) }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.info, c.requests, c.tunnels, c.received, c.sent, c.errors, droppedDesc()} {
+	for _, d := range []*prometheus.Desc{c.info, c.requests, c.tunnels, c.received, c.sent, c.errors, c.rules, droppedDesc()} {
 		ch <- d
 	}
 	for _, f := range plain() {
@@ -119,6 +121,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for kind, n := range p.Errors() {
 		ch <- prometheus.MustNewConstMetric(c.errors, prometheus.CounterValue, float64(n), kind)
+	}
+	for _, r := range p.Rules() {
+		ch <- prometheus.MustNewConstMetric(c.rules, prometheus.CounterValue, float64(r.Allowed), r.Rule, "allow")
+		ch <- prometheus.MustNewConstMetric(c.rules, prometheus.CounterValue, float64(r.Denied), r.Rule, "deny")
+		ch <- prometheus.MustNewConstMetric(c.rules, prometheus.CounterValue, float64(r.Reported), r.Rule, "report")
 	}
 	if c.s.opt.LogDropped != nil {
 		ch <- prometheus.MustNewConstMetric(droppedDesc(), prometheus.CounterValue, float64(c.s.opt.LogDropped()))
