@@ -19,6 +19,7 @@ import (
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/auth"
 	"github.com/jayproxy/jay/proxy/policy"
+	"github.com/jayproxy/jay/proxy/wire"
 )
 
 // rulesOf is a policy of some rules that allows what they do not decide.
@@ -469,4 +470,35 @@ func TestAuth_policy(t *testing.T) {
 			t.Errorf("nobody: got %s; want 403", a.line)
 		}
 	})
+}
+
+// TestLanePermit_allocations checks that the lane stays free of allocations with a policy and logins.
+func TestLanePermit_allocations(t *testing.T) {
+	rules := rulesOf(t,
+		policy.Rule{Name: "lan", Action: policy.Deny, To: []string{"10.0.0.0/8"}},
+		policy.Rule{Name: "watch", Action: policy.Report, To: []string{".example.test"}},
+		policy.Rule{Name: "anna", Action: policy.Allow, Users: []string{"anna"}})
+	login := guarded(t)
+	w := newWorld(t, Options{Policy: rules, Auth: login}, always(""))
+	c := &conn{p: w.p, mode: Explicit, client: netip.MustParseAddrPort("10.0.0.7:1")}
+	head := "GET http://www.example.test:8080/ HTTP/1.1\r\nHost: www.example.test:8080\r\n" + credentials("anna", "sesame") + "\r\n\r\n"
+	if err := wire.ParseRequest(head, wire.DefaultLimits(), &c.req); err != nil {
+		t.Fatal(err)
+	}
+	now, e := time.Now(), &entry{Meta: stored{addr: netip.MustParseAddrPort("192.0.2.1:8080")}}
+	if _, _, ok := c.lanePermit(now, e); ok || !c.plain() {
+		t.Error("the lane lets in whom nobody has looked at, or is closed to those who log in")
+	}
+	login.Check(now, c.client.Addr(), c.req.Fields.Get("Proxy-Authorization"))
+	user, d, ok := c.lanePermit(now, e)
+	if !ok || user != "anna" || d.Rule != "anna" || len(d.Reported) != 1 {
+		t.Errorf("lanePermit = %q, %+v, %v; want anna by anna, reported", user, d, ok)
+	}
+	if n := testing.AllocsPerRun(100, func() { c.lanePermit(now, e) }); n != 0 {
+		t.Errorf("lanePermit allocates %v times; want 0", n)
+	}
+	e.Meta.addr = netip.MustParseAddrPort("10.0.0.1:8080")
+	if _, d, ok := c.lanePermit(now, e); ok || d.Rule != "lan" {
+		t.Errorf("for a response from the LAN: %+v, %v; want lan to refuse", d, ok)
+	}
 }

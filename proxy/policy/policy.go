@@ -223,9 +223,3 @@ func (p *Policy) CheckAddr(q Question, a netip.Addr) Decision {
 	q.Addr = a
 	return p.Decide(q)
 }
-
-// UsesLogin tells whether any rule asks for users.
-func (p *Policy) UsesLogin() bool {
-	rs := p.ruleset()
-	return rs != nil && rs.login
-}

@@ -205,7 +205,7 @@ func TestHost_E3(t *testing.T) {
 func TestInactive(t *testing.T) {
 	var none *policy.Policy
 	for _, p := range []*policy.Policy{none, new(policy.Policy), mustNew(t, policy.Options{}), mustNew(t, policy.Options{Default: policy.Allow})} {
-		if d := p.Decide(policy.Question{Host: "?"}); p.Active() || p.UsesLogin() || !d.Allow || d.Rule != "" {
+		if d := p.Decide(policy.Question{Host: "?"}); p.Active() || !d.Allow || d.Rule != "" {
 			t.Errorf("Active() = %v, Decide() = %+v; want everything allowed", p.Active(), d)
 		}
 	}

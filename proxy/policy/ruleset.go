@@ -14,7 +14,6 @@ type ruleset struct {
 	rules    []rule
 	fallback Action
 	location *time.Location
-	login    bool // a rule asks for users
 }
 
 // decide finds the rule that decides. A rule that depends on an address that is not known yet leaves open what happens:
@@ -74,7 +73,6 @@ func compile(o *Options) (*ruleset, error) {
 			all = append(all, fmt.Errorf("policy: rule %s: %w", o.Rules[i].Name, err))
 		}
 		seen[r.name] = true
-		rs.login = rs.login || r.users != nil
 		rs.rules = append(rs.rules, r)
 	}
 	if len(rs.rules) == 0 && o.Default == Allow && all == nil {
