@@ -34,6 +34,7 @@ type conn struct {
 
 	req    wire.Request // the request at hand; reused
 	out    []byte       // bytes to be written; borrowed while an exchange runs
+	box    *[]byte      // where out was borrowed
 	key    []byte       // the cache key that the lane looks up; reused
 	status []byte       // the Cache-Status value of the exchange at hand; reused
 
@@ -77,7 +78,7 @@ func (c *conn) next(now time.Time) bool {
 
 // idle marks the connection as waiting; false means that the proxy is ending.
 func (c *conn) idle() bool {
-	c.p.release(&c.out)
+	c.giveBack()
 	c.state.Store(connIdle) // first: Shutdown sets closing first, so that one of the two sees the other
 	return c.r.Pending() || !c.p.closing.Load()
 }
@@ -137,6 +138,24 @@ func (c *conn) lingerClose() {
 	}
 }
 
+// borrow returns the out buffer, empty; from the pool if there is none.
+func (c *conn) borrow() []byte {
+	if c.box == nil {
+		c.box = c.p.outBufs.Get().(*[]byte)
+		c.out = *c.box
+	}
+	return c.out[:0]
+}
+
+// giveBack gives the out buffer back, unless it has grown too large to be kept.
+func (c *conn) giveBack() {
+	if c.box != nil && cap(c.out) <= 64<<10 {
+		*c.box = c.out[:0]
+		c.p.outBufs.Put(c.box)
+	}
+	c.box, c.out = nil, nil
+}
+
 // end closes the connection and gives back what it holds.
 func (c *conn) end() {
 	if e := recover(); e != nil {
@@ -145,7 +164,7 @@ func (c *conn) end() {
 	c.state.Store(connClosed)
 	c.nc.Close()
 	c.r.Release()
-	c.p.release(&c.out)
+	c.giveBack()
 	c.p.forget(c)
 }
 

@@ -236,7 +236,7 @@ func (x *exchange) interim(r *wire.Response) error {
 		x.c.nc.SetReadDeadline(time.Now().Add(x.p.opt.BodyTimeout))
 	}
 	nominated := nominations(&r.Fields)
-	x.c.out = wire.AppendStatusLine(x.p.borrow(x.c.out), 1, r.Status, r.Reason)
+	x.c.out = wire.AppendStatusLine(x.c.borrow(), 1, r.Status, r.Reason)
 	x.c.out = r.Fields.Append(x.c.out, func(name string) bool { return hopByHop(name) || nominated.has(name) })
 	if r.Fields.Len() > 0 {
 		x.c.out = appendVia(x.c.out, r.Minor, x.p.via)

@@ -273,25 +273,5 @@ func (p *Proxy) closeConns(match func(*conn) bool) {
 	}
 }
 
-// borrow returns buf, or an empty buffer from the pool when it is nil.
-func (p *Proxy) borrow(buf []byte) []byte {
-	if buf == nil {
-		buf = *p.outBufs.Get().(*[]byte)
-	}
-	return buf[:0]
-}
-
-// release gives a borrowed buffer back.
-func (p *Proxy) release(buf *[]byte) {
-	if *buf == nil {
-		return
-	}
-	if cap(*buf) <= 64<<10 {
-		b := (*buf)[:0]
-		p.outBufs.Put(&b)
-	}
-	*buf = nil
-}
-
 func (p *Proxy) copyBuffer() *[]byte        { return p.copyBufs.Get().(*[]byte) }
 func (p *Proxy) returnCopyBuffer(b *[]byte) { p.copyBufs.Put(b) }

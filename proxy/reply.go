@@ -143,7 +143,7 @@ func (x *exchange) answer() bool {
 	}
 	f := x.frame()
 	r.begun = true
-	x.c.out = x.appendHead(x.c.p.borrow(x.c.out), f)
+	x.c.out = x.appendHead(x.c.borrow(), f)
 	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
 	if bodyless(x.req.Method, r.status) {
 		r.failed = x.flush()

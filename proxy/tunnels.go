@@ -37,7 +37,7 @@ func (x *exchange) connect() bool {
 		return x.refuseTunnel(faultOf(err))
 	}
 	x.connected(addr)
-	x.c.out = append(x.c.p.borrow(x.c.out), "HTTP/1.1 200 Connection established\r\n\r\n"...)
+	x.c.out = append(x.c.borrow(), "HTTP/1.1 200 Connection established\r\n\r\n"...)
 	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
 	x.reply.status = 200
 	if err := x.flush(); err != nil {
@@ -89,7 +89,7 @@ func (x *exchange) relayTunnel(origin net.Conn, early []byte) {
 	if len(fromClient) > 0 {
 		x.rec.SNI, _, _ = tunnel.ServerName(fromClient)
 	}
-	x.p.release(&x.c.out)
+	x.c.giveBack()
 	res := x.p.tunnels.Join(x.p.ctx, x.c.nc, origin, tunnel.Early{FromClient: fromClient, FromOrigin: early}, x.p.tunnelOptions())
 	x.rec.Decision, x.rec.Cause = access.Tunnel, res.Cause
 	x.rec.BytesIn = res.Sent
