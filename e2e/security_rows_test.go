@@ -92,7 +92,7 @@ var threats = []struct {
 	{"F4", "one of several ways to an origin that is down", []string{"proxy/upstream.TestDial_RFC8305"}},
 	{"F5", "a log that blocks", []string{"TestLogBlocked", "proxy/access.TestSlowWriter_F5", "proxy/access.TestFullDisk_F5"}},
 	{"F6", "signals", []string{"TestShutdown", "TestRestart"}},
-	{"F7", "clocks, descriptors and networks that fail", []string{"TestDescriptorsUsedUp", "TestOriginDown", "freshness.TestCurrentAge_RFC9111_4_2_3_clockJump"}},
+	{"F7", "clocks, descriptors and networks that fail", []string{"TestDescriptorsUsedUp", "TestLinkDown", "freshness.TestCurrentAge_RFC9111_4_2_3_clockJump"}},
 }
 
 // TestThreats: each row has a test, and each test that it names exists.
