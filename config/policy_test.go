@@ -3,6 +3,7 @@ package config_test
 import (
 	"bytes"
 	"net/netip"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -155,6 +156,24 @@ func TestPolicyErrors(t *testing.T) {
 		if c.Policy != nil && tt.name != "twice" {
 			t.Errorf("%s: Load left a policy", tt.name)
 		}
+	}
+}
+
+// TestReadmePolicy checks that the README's example is one.
+func TestReadmePolicy(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if os.IsNotExist(err) {
+		return // a tree without its manual
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```yaml\npolicy:")
+	example, _, ok := strings.Cut(rest, "```")
+	c := config.Default()
+	c.AuthFile = "users"
+	if err := config.Load(&c, "README.md", []byte("policy:"+example)); !ok || err != nil || c.Policy == nil || c.Validate() != nil {
+		t.Errorf("the policy in README.md: %v, %v", err, c.Validate())
 	}
 }
 
