@@ -33,7 +33,7 @@ var threats = []struct {
 	{"A12", "Expect and answers before the body", []string{"TestEarlyAnswer", "TestExpect_RFC9110_10_1_1", "proxy.TestUpload_earlyAnswer", "proxy/upstream.TestDo_EarlyAnswer"}},
 	{"A13", "missing, repeated, contradicting and malformed Host", []string{"TestMalformed_RFC9112", "TestAuthority_RFC9112_3_2_2", "TestNamesAreNormal"}},
 	{"A14", "malformed request lines and other versions", []string{"TestMalformed_RFC9112", "proxy/wire.TestParseRequest_RFC9112_3"}},
-	{"A15", "what follows a refused CONNECT", []string{"TestConnect_RFC9931", "TestConnect_RFC9110_9_3_6"}},
+	{"A15", "what follows a refused CONNECT", []string{"TestConnect_RFC9931", "TestLogin_RFC9110_11_7", "TestRefused", "TestConnect_RFC9110_9_3_6"}},
 	{"A16", "upgrades, asked for or not", []string{"TestUpgrade_RFC9110_7_8", "TestUpgrade_unknown", "proxy/upstream.TestClose_101"}},
 
 	{"B1", "truncated bodies", []string{"TestFaults", "TestFollowersOfACut", "TestBadResponses_RFC9112", "proxy.TestTruncated_RFC9112_8"}},
@@ -79,12 +79,12 @@ var threats = []struct {
 	{"E4", "names that change between check and dial", []string{"TestReach", "proxy/upstream.TestDial_Rebinding"}},
 	{"E5", "loops", []string{"TestLoop_RFC9110_7_6_3", "TestInterception", "proxy.TestLoops_RFC9110_7_6_3"}},
 	{"E6", "https targets in clear", []string{"TestSecureTarget", "proxy/upstream.TestDo_TLSErrors"}},
-	{"E7", "fields for this hop that leak", []string{"TestHopFieldsStay", "TestFidelity_hopByHop"}},
+	{"E7", "fields for this hop that leak", []string{"TestHopFieldsStay", "TestLogin_RFC9110_11_7", "TestFidelity_hopByHop"}},
 	{"E8", "credentials in logs and pages", []string{"TestLogs", "proxy/access.TestUserinfo"}},
 	{"E9", "forged log lines", []string{"TestLogs", "proxy/access.TestInjection"}},
 	{"E10", "claims in X-Forwarded-For", []string{"TestForwardedFor", "TestReach"}},
 	{"E11", "probing the cache", []string{"TestProbing", "TestPrivateIsNotShared"}},
-	{"E12", "guessing passwords", []string{"proxy/auth.TestLimit_E12", "proxy/auth.TestGuesses_E12"}},
+	{"E12", "guessing passwords", []string{"TestLogin_RFC9110_11_7", "TestGuessing", "proxy/auth.TestLimit_E12", "proxy/auth.TestGuesses_E12"}},
 
 	{"F1", "an origin that is down", []string{"TestOriginDown", "TestFaults", "proxy/upstream.TestLookup"}},
 	{"F2", "an origin that stalls", []string{"TestFaults", "TestFollowersOfACut", "proxy/upstream.TestBody_IdleTimeout"}},
