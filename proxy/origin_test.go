@@ -3,7 +3,6 @@ package proxy
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,11 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // origin is a scripted origin server: it takes every connection that the proxy dials, and records what it is asked.
 type origin struct {
-	serve func(*ask) string
+	serve   func(*ask) string
+	raw     func(net.Conn) // takes connections in its place
+	refuses string         // an address that nobody listens on
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -45,13 +47,17 @@ func (o *origin) dial(_ context.Context, _, address string) (net.Conn, error) {
 	here, there := net.Pipe()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended {
-		return nil, errors.New("the origin has ended")
+	if o.ended || o.refuses == address {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	n := len(o.conns)
 	o.conns = append(o.conns, there)
 	o.dials = append(o.dials, address)
-	o.wg.Go(func() { o.handle(n, there) })
+	if o.raw != nil {
+		o.wg.Go(func() { o.raw(there) })
+	} else {
+		o.wg.Go(func() { o.handle(n, there) })
+	}
 	return here, nil
 }
 
