@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/policy"
@@ -293,4 +294,30 @@ func TestExplain_Policy(t *testing.T) {
 	if n := w.p.Rules(); len(n) != 0 {
 		t.Errorf("explaining was counted: %+v", n)
 	}
+}
+
+// FuzzExplain: whatever is asked, nothing is stored, sent or counted, and nothing that drives a terminal comes back.
+func FuzzExplain(f *testing.F) {
+	f.Add("GET", host+"/a?b#c", "Accept", "x")
+	f.Add("HEAD", "https://[::1]:8443", "Cache-Control", "only-if-cached, max-stale=\"")
+	f.Add("PURGE", "HTTP://a.b./", "Range", "bytes=0-")
+	f.Add("POST", "http://u@h/", "Host", "h")
+	f.Add("TRACE", "http://x/", "Max-Forwards", "0")
+	f.Add("GET / HTTP/1.1\r\n", "http://x/\x1b[2J", "Connection", "close, te")
+	w := newWorld(f, Options{}, always(""))
+	f.Fuzz(func(t *testing.T, method, url, name, value string) {
+		e, err := w.p.Explain(t.Context(), ExplainRequest{Method: method, URL: url, Fields: []Field{{Name: name, Value: value}}, Ask: AskNever})
+		if err != nil {
+			return
+		}
+		if e.Outcome == "" || e.Reason == "" || e.Sentence == "" || e.URL == "" {
+			t.Errorf("%q %q: %+v lacks something", method, url, e)
+		}
+		if text := strings.ReplaceAll(e.String(), "\n", ""); strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q %q: %q is not printable", method, url, text)
+		}
+		if s := w.p.Stats(); s.Requests != 0 || s.Cache.Entries != 0 || len(w.origin.dials) != 0 {
+			t.Errorf("%q %q: changed %+v", method, url, s)
+		}
+	})
 }
