@@ -122,6 +122,55 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// faultyListener accepts connections that panic on a read after some bytes.
+type faultyListener struct {
+	net.Listener
+	after int
+}
+
+// Accept implements net.Listener.
+func (l faultyListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &faultyConn{Conn: c, after: l.after}, nil
+}
+
+// TestPanics_upload: a fault while a client's body is read ends that exchange,
+// and the origin does not take the half for the whole (D9).
+func TestPanics_upload(t *testing.T) {
+	t.Parallel()
+	o := startOrigin(t, func(x *origin.Exchange) {
+		if _, err := x.ReadBody(); err != nil {
+			x.Close()
+			return
+		}
+		x.OK("got it")
+	})
+	p, ways := inProcess(t, proxy.Options{})
+	for mode, way := range map[proxy.Mode]way{proxy.Explicit: ways[0], proxy.ByHost: ways[1]} {
+		l := listen(t)
+		go p.Serve(faultyListener{l, 5000}, mode)
+		w := way
+		w.addr = l.Addr().String()
+		body := strings.Repeat("x", 100_000)
+		resp, err := w.once2(o.Addr(), "POST", "/"+w.name, rawhttp.F("Content-Length", fmt.Sprint(len(body))), body)
+		if err == nil && resp.Code == 200 {
+			t.Errorf("%s: got %v; want an error", w.name, resp)
+		}
+		for _, r := range o.To("/" + w.name) {
+			if r.Complete {
+				t.Errorf("%s: origin got %d bytes as the whole", w.name, r.Size)
+			}
+		}
+		if resp, err := way.once2(o.Addr(), "POST", "/then", rawhttp.F("Content-Length", "4"), "body"); err != nil || resp.Code != 200 {
+			t.Errorf("%s: then got %v, %v", w.name, resp, err)
+		}
+	}
+	eventually(t, "two panics are counted", func() bool { return p.Stats().Panics == 2 })
+}
+
 // traps are functions of the standard library that have been quadratic, or that
 // change what they parse: none of them may see what a client sent (D10).
 var traps = []string{"Cookies", "CookiesNamed", "ParseForm", "ParseMultipartForm", "FormValue", "PostFormValue", "ResolveReference"}

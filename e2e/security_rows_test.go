@@ -70,7 +70,7 @@ var threats = []struct {
 	{"D6", "stampedes", []string{"TestStampede_variants", "TestStampede_leaderLeaves", "TestStampede_waitEnds", "proxy.TestStampede_D6"}},
 	{"D7", "tunnels that never end", []string{"TestTunnelsEnd", "tunnel.TestJoin_LeavesNothing_D7", "tunnel.TestDrain_InactivityAfterHalfClose"}},
 	{"D8", "descriptors of tunnels", []string{"TestTunnelsIdle", "tunnel.TestIdle_TwoDescriptors_D8"}},
-	{"D9", "faults of jay's own", []string{"TestPanics"}},
+	{"D9", "faults of jay's own", []string{"TestPanics", "TestPanics_upload", "proxy.TestPanic_D9"}},
 	{"D10", "functions that take too long", []string{"TestNoTraps", "TestManyCookies", "proxy/wire.TestHead_cost"}},
 
 	{"E1", "ports that are nobody's business", []string{"TestReach", "proxy.TestReach"}},

@@ -183,9 +183,20 @@ type bodyReader struct {
 	total  int64
 }
 
-// Read implements io.Reader. The end comes with the last bytes, as soon as it is known: an answer may be faster than
-// another Read.
-func (b *bodyReader) Read(p []byte) (int, error) {
+// Read implements io.Reader. A fault of Jay's own ends the body: nobody up the stack of the goroutine that sends it could
+// contain it.
+func (b *bodyReader) Read(p []byte) (n int, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			b.x.p.panicked(b.x.c, e)
+			n, err = 0, errFault
+		}
+	}()
+	return b.read(p)
+}
+
+// read reads on. The end comes with the last bytes, as soon as it is known: an answer may be faster than another Read.
+func (b *bodyReader) read(p []byte) (int, error) {
 	start := time.Now()
 	n, err := b.x.body.Read(p)
 	now := time.Now()
