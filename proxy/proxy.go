@@ -123,6 +123,7 @@ func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 	}
 	defer p.unregister(ln)
 	var pause time.Duration
+	var warned time.Time
 	for {
 		nc, err := ln.Accept()
 		switch {
@@ -132,9 +133,12 @@ func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 		case p.closing.Load():
 			return nil
 		case temporary(err):
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			pause = min(max(2*pause, 5*time.Millisecond), 100*time.Millisecond)
 			p.stats.acceptErrors.Add(1)
-			p.log.Warn("accepting is paused", "listener", ln.Addr().String(), "err", err, "pause", pause)
+			if time.Since(warned) > time.Minute {
+				warned = time.Now()
+				p.log.Warn("accepting is paused", "listener", ln.Addr().String(), "err", err)
+			}
 			time.Sleep(pause)
 		default:
 			return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)
