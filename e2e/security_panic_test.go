@@ -99,7 +99,7 @@ func TestPanics(t *testing.T) {
 						if err == nil && resp.Err == nil && resp.Code == 200 && len(resp.Body) != 300_000 {
 							t.Errorf("%s: got a whole answer of %d bytes; want the whole or a break", w.name, len(resp.Body))
 						}
-						if d := time.Since(began); d > 3*time.Second {
+						if d := time.Since(began); d > patient(3*time.Second) {
 							t.Errorf("%s: held for %v", w.name, d)
 						}
 					})
@@ -220,7 +220,7 @@ func TestManyCookies(t *testing.T) {
 				t.Fatalf("got %v; want 200", resp)
 			}
 		}
-		if d := time.Since(began); d > 5*time.Second {
+		if d := time.Since(began); d > patient(5*time.Second) {
 			t.Errorf("20 requests took %v", d)
 		}
 	})

@@ -24,6 +24,15 @@ func exactly(t *testing.T, o *origin.Origin, since int, targets ...string) {
 	}
 }
 
+// patient is how long something may take that takes d at most where nothing
+// else runs: longer under the race detector, and where many tests run at once.
+func patient(d time.Duration) time.Duration {
+	if raceEnabled {
+		return 6 * d
+	}
+	return 2 * d
+}
+
 // closes fails the test unless jay ends the connection without another byte.
 func closes(t *testing.T, c *rawhttp.Conn, after string) {
 	t.Helper()

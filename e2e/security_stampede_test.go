@@ -116,12 +116,8 @@ func (s stampede) run(t *testing.T, w way, o *origin.Origin) {
 		})
 	}
 	wg.Wait()
-	longest := s.longest
-	if raceEnabled {
-		longest *= 3
-	}
-	if d := time.Since(began); d > longest {
-		t.Errorf("%s: took %v; want at most %v", w.name, d, longest)
+	if d := time.Since(began); d > patient(s.longest) {
+		t.Errorf("%s: took %v; want at most %v", w.name, d, s.longest)
 	}
 	if n := o.Count(path); n < s.least || n > s.most {
 		t.Errorf("%s: origin was asked %d times by %d clients; want %d to %d", w.name, n, s.clients, s.least, s.most)
@@ -154,7 +150,7 @@ func TestStampede_leaderLeaves(t *testing.T) {
 		time.Sleep(200 * time.Millisecond) // they wait
 		leader.Close()
 		wg.Wait()
-		if d := time.Since(began); d > 3*time.Second || o.Count(path) > 2 {
+		if d := time.Since(began); d > patient(3*time.Second) || o.Count(path) > 2 {
 			t.Errorf("took %v and %d requests; want the leader's answer, or one more", d, o.Count(path))
 		}
 	})
@@ -185,7 +181,7 @@ func TestStampede_waitEnds(t *testing.T) {
 		eventually(t, "the leader's request arrives", func() bool { return o.Count(path) == 1 })
 		began := time.Now()
 		resp, err := w.once(o.Addr(), "GET", path, nil)
-		if d := time.Since(began); err != nil || string(resp.Body) != "answer" || d > 3*time.Second {
+		if d := time.Since(began); err != nil || string(resp.Body) != "answer" || d > patient(3*time.Second) {
 			t.Errorf("got %v, %v after %v; want the answer soon after half a second", resp, err, d)
 		}
 		leader.Close()
