@@ -22,6 +22,7 @@ const poisonous = "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Leng
 // is idle, are nobody's answer (B5).
 func TestExtraBytes(t *testing.T) {
 	t.Parallel()
+	sent := make(chan struct{}, 1) // what comes later has come
 	o := startOrigin(t, func(x *origin.Exchange) {
 		switch x.Path() {
 		case "/at-once":
@@ -32,6 +33,7 @@ func TestExtraBytes(t *testing.T) {
 			x.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			time.Sleep(20 * time.Millisecond)
 			x.Send(poisonous)
+			sent <- struct{}{}
 		case "/empty-lines":
 			x.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n\r\n")
 		default:
@@ -47,7 +49,7 @@ func TestExtraBytes(t *testing.T) {
 					t.Errorf("%s: got %v; want ok", path, resp)
 				}
 				if path == "/later" {
-					time.Sleep(40 * time.Millisecond)
+					<-sent
 				}
 				want := fmt.Sprintf("/next/%s/%d%s", w.name, i, path)
 				send(t, c, w.get(o.Addr(), want, nil))
