@@ -238,12 +238,13 @@ var errSlowBody = &wire.Error{Status: 408, Detail: "the request body arrives too
 // errLargeBody ends a request whose body turns out to be too large.
 var errLargeBody = &wire.Error{Status: 413, Detail: faultTooLarge.text}
 
-// interim passes a 1xx answer on (RFC 9110 §15.2). HTTP/1.0 clients do not know them, and in the background there is none.
+// interim passes a 1xx answer on (RFC 9110 §15.2). HTTP/1.0 clients do not know them, in the background there is no client,
+// and while a body is sent that is put together from several answers there is no place for them.
 func (x *exchange) interim(r *wire.Response) error {
-	if x.req.Minor == 0 || x.background {
+	if x.req.Minor == 0 || x.background || x.reply.begun {
 		return nil
 	}
-	if r.Status == 100 && x.hasBody { // now it is up to the client
+	if r.Status == 100 && x.hasBody && !x.bodyDone.Load() { // now it is up to the client
 		x.c.nc.SetReadDeadline(time.Now().Add(x.p.opt.BodyTimeout))
 	}
 	nominated := nominations(&r.Fields)

@@ -245,3 +245,20 @@ func TestPartial_HEAD(t *testing.T) {
 		}
 	})
 }
+
+// TestPartial_interim checks that the 1xx answers to a request for a gap, made while the body is on its way, stay out of
+// that body.
+func TestPartial_interim(t *testing.T) {
+	body := content(1000)
+	inBubble(t, Options{}, func(a *ask) string {
+		return "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ranged(a, body, `"1"`, "Cache-Control: max-age=60")
+	}, func(t *testing.T, w *world) {
+		w.get(host+"/", "Range: bytes=100-199")
+		synctest.Wait()
+		w.get(host+"/", "Range: bytes=300-399")
+		synctest.Wait()
+		if a := w.get(host + "/"); a.status != 200 || a.body != body {
+			t.Errorf("got %q with %d bytes, other than those of the origin: %q", a.line, len(a.body), a.body)
+		}
+	})
+}
