@@ -243,8 +243,9 @@ func (x *exchange) awaitThen(fl *flight, then func() bool) bool {
 
 // waitFor waits for the outcome of a fetch, for as long as the client and the configuration allow.
 func (x *exchange) waitFor(fl *flight) (landed bool) {
-	stop := x.c.watch(x.gone)
-	defer stop()
+	if !x.background {
+		defer x.c.watch(x.gone)()
+	}
 	limit := time.NewTimer(x.p.opt.CollapseWait)
 	defer limit.Stop()
 	select {

@@ -224,3 +224,34 @@ func TestOnlyIfCached_RFC9111_5_2_1_7(t *testing.T) {
 		}
 	})
 }
+
+// TestRefresh_part checks that the validation of a stored part, which no client waits for, does not wait for the gap that
+// another request fetches.
+func TestRefresh_part(t *testing.T) {
+	body := content(1000)
+	inBubble(t, Options{}, func(a *ask) string {
+		switch {
+		case a.get("If-None-Match") != "":
+			return "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\nCache-Control: max-age=1, stale-while-revalidate=60\r\n\r\n"
+		case a.get("Range") != "bytes=0-99":
+			time.Sleep(time.Second)
+		}
+		return ranged(a, body, `"1"`, "Cache-Control: max-age=1, stale-while-revalidate=60")
+	}, func(t *testing.T, w *world) {
+		w.get(host+"/", "Range: bytes=0-99")
+		time.Sleep(2 * time.Second)
+		done := make(chan *answer)
+		go func() { done <- w.get(host + "/") }() // fetches the gap
+		time.Sleep(100 * time.Millisecond)
+		if a := w.get(host+"/", "Range: bytes=0-49"); a.body != body[:50] {
+			t.Errorf("got %q with %d bytes", a.line, len(a.body))
+		}
+		synctest.Wait()
+		if a := <-done; a.body != body {
+			t.Errorf("got %q with %d bytes", a.line, len(a.body))
+		}
+		if n := w.p.Stats().Panics; n != 0 {
+			t.Errorf("%d internal errors", n)
+		}
+	})
+}
