@@ -45,7 +45,7 @@ type faultSoak struct {
 // looks for leaks (R10).
 func soakFaults(t *testing.T, f *figures) {
 	s := newFaultSoak(t)
-	d := fits(t, scaled(8*time.Minute))
+	d := scaled(8 * time.Minute)
 	sub := subjectOf(s.jay)
 	var early, end []int64 // RSS after an eighth of the time, and at the end
 	var fds1, fdsEnd int
