@@ -58,9 +58,9 @@ func (x *exchange) serve(e *entry, now time.Time, decision access.Decision, v ve
 	}
 }
 
-// whole makes the whole representation the body.
+// whole makes the whole representation the body; in the background nobody wants it, nor what is missing of it.
 func (x *exchange) whole(e *entry) {
-	if x.req.Method == "HEAD" {
+	if x.req.Method == "HEAD" || x.background {
 		return
 	}
 	if e.Complete() {
@@ -212,13 +212,19 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	next.Meta.withholds = withholds(&next.Meta)
 	next.Meta.indexed = indexed(header)
 	next.Extra = next.Meta.size()
-	if !x.keeps(&next, header) {
+	switch {
+	case !x.mayShare(&next) && !before.Authorized: // it stays as it is
+	case !x.keeps(&next, header):
 		x.p.store.Delete(e)
-	} else if x.p.store.Swap(e, &next) {
+	case x.p.store.Swap(e, &next):
 		x.p.index(&next)
 	}
 	return &next
 }
+
+// mayShare tells whether what the origin has said about a stored response may be told to others: not, in general, what it
+// said to a client with credentials (RFC 9111 §3.5).
+func (x *exchange) mayShare(e *entry) bool { return !x.asks.Authorization || e.Meta.fresh.Shareable }
 
 // updates are the fields with which a response freshens a stored one, Date among them (RFC 9110 §6.6.1).
 func (r *received) updates() []validation.Field {

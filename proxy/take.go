@@ -311,7 +311,7 @@ func (x *exchange) notModified(resp *upstream.Response, fl *flight, epoch cache.
 	}
 	fl.land(mine, nil)
 	fl.cancel()
-	v.stored = true
+	v.stored = x.mayShare(mine)
 	now := time.Now()
 	x.serve(mine, now, access.Revalidated, v.withTTL(mine.Meta.fresh.Lifetime-mine.Meta.fresh.Age(now)))
 }

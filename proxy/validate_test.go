@@ -256,3 +256,26 @@ func TestVary_RFC9111_4_1(t *testing.T) {
 		}
 	})
 }
+
+// TestFreshen_authorized checks that what a 304 says to a client with credentials gets to no other client, unless the
+// answer may be shared (RFC 9111 §3.5).
+func TestFreshen_authorized(t *testing.T) {
+	for _, share := range []string{"", ", public"} {
+		inBubble(t, Options{}, func(a *ask) string {
+			if a.get("If-None-Match") != "" {
+				return "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\nCache-Control: max-age=60" + share + "\r\nX-Balance: of " + a.get("Authorization") + "\r\n\r\n"
+			}
+			return respond(200, "page", `ETag: "1"`, "Cache-Control: max-age=1")
+		}, func(t *testing.T, w *world) {
+			w.get(host + "/")
+			time.Sleep(5 * time.Second)
+			if a := w.get(host+"/", "Authorization: Anna"); a.status != 200 || a.get("X-Balance") != "of Anna" {
+				t.Errorf("Anna got %q %q", a.line, a.head)
+			}
+			a := w.get(host + "/")
+			if got := strings.Contains(a.head, "Anna"); got != (share != "") {
+				t.Errorf("%q: another got %q %q", share, a.line, a.head)
+			}
+		})
+	}
+}
