@@ -97,7 +97,7 @@ func lastHop(r *http.Request, _ *goproxy.ProxyCtx) bool {
 func answerLastHop(r *http.Request, _ *goproxy.ProxyCtx) (*http.Request, *http.Response) {
 	x := exchangeOf(r)
 	x.rec.Decision, x.rec.Reason = access.Local, "max-forwards"
-	x.reply = reply{status: 200, reason: "OK", age: -1, close: x.reply.close}
+	x.reply = reply{own: true, status: 200, reason: "OK", age: -1, close: x.reply.close}
 	if r.Method == "OPTIONS" {
 		x.reply.lines = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH\r\n"
 		return r, x.response()

@@ -104,7 +104,7 @@ func kindText(kind string) string {
 func (x *exchange) refuse(f fault) {
 	r := &x.reply
 	r.release()
-	*r = reply{status: f.status, reason: http.StatusText(f.status), age: -1, close: r.close}
+	*r = reply{own: true, status: f.status, reason: http.StatusText(f.status), age: -1, close: r.close}
 	status := x.proxyStatus(f)
 	kind, text := "text/plain; charset=utf-8", fmt.Sprintf("%d %s: %s\n", f.status, r.reason, f.text)
 	if x.prefersHTML() {

@@ -139,7 +139,9 @@ func answerPurge(r *http.Request, _ *goproxy.ProxyCtx) (*http.Request, *http.Res
 	}
 	text := fmt.Sprintf("%d removed\n", n)
 	x.rec.Decision, x.rec.Reason = access.Local, "purge"
-	x.reply = reply{status: status, reason: http.StatusText(status), age: -1, close: x.reply.close, text: []byte(text), length: int64(len(text))}
+	x.reply = reply{
+		own: true, status: status, reason: http.StatusText(status), age: -1, close: x.reply.close, text: []byte(text), length: int64(len(text)),
+	}
 	x.reply.lines = "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
 	return r, x.response()
 }

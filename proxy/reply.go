@@ -16,6 +16,7 @@ import (
 type reply struct {
 	status      int
 	reason      string
+	own         bool   // Jay is the one who answers, not an origin
 	lines       string // end-to-end field lines, each with its CRLF
 	hasLength   bool   // lines hold a Content-Length
 	length      int64  // bytes of the body; -1 if only its end will tell
@@ -89,6 +90,10 @@ func (x *exchange) frame() framing {
 func (x *exchange) appendHead(dst []byte, f framing) []byte {
 	r := &x.reply
 	dst = wire.AppendStatusLine(dst, 1, r.status, r.reason)
+	if r.own {
+		dst = time.Now().UTC().AppendFormat(append(dst, "Date: "...), dateFormat) // RFC 9110 §6.6.1
+		dst = append(dst, "\r\n"...)
+	}
 	dst = append(dst, r.lines...)
 	none := bodyless(x.req.Method, r.status)
 	switch {

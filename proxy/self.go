@@ -12,7 +12,7 @@ import (
 // fetched; it says how to use the proxy.
 func (x *exchange) self() {
 	x.rec.Decision, x.rec.Reason = access.Local, "self"
-	x.reply = reply{status: 200, reason: "OK", age: -1, close: x.reply.close}
+	x.reply = reply{own: true, status: 200, reason: "OK", age: -1, close: x.reply.close}
 	if x.req.Method == "OPTIONS" && x.req.Target == "*" {
 		x.reply.lines = "Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n"
 		return

@@ -163,6 +163,9 @@ func TestProxyStatus_RFC9209(t *testing.T) {
 				if want := "jay; error=" + tt.kind; a.status != tt.status || a.get("Proxy-Status") != want {
 					t.Errorf("got %q, Proxy-Status %q; want %d, %q", a.line, a.get("Proxy-Status"), tt.status, want)
 				}
+				if _, err := time.Parse(dateFormat, a.get("Date")); err != nil {
+					t.Errorf("Date: %v", err)
+				}
 				if a.get("Cache-Control") != "no-store" || !strings.HasPrefix(a.body, fmt.Sprint(tt.status, " ")) || strings.Contains(a.body, "dial") {
 					t.Errorf("got %q %q; want no-store and a plain text", a.head, a.body)
 				}
