@@ -425,6 +425,11 @@ func (x *exchange) heldNow(w *patchwork, pos, end int64) int64 {
 // sendFrom writes at most n bytes of what a reader brings, and closes it.
 func (x *exchange) sendFrom(r *cache.FillReader, n int64) (sent int64, err error) {
 	defer r.Close()
+	if r.Available() == 0 { // what was made before need not wait for this
+		if err := x.flush(); err != nil {
+			return 0, err
+		}
+	}
 	defer x.watchBody(r.Cancel)()
 	for sent < n {
 		b, err := r.Next()

@@ -202,6 +202,36 @@ func TestPartial_gapFails(t *testing.T) {
 	}
 }
 
+// TestPartial_prompt checks that the head, and the pieces that are held, do not wait for a gap whose bytes come slowly.
+func TestPartial_prompt(t *testing.T) {
+	body := content(1000)
+	for _, held := range []string{"bytes=0-499", "bytes=500-999"} {
+		inBubble(t, Options{}, func(a *ask) string {
+			answer := ranged(a, body, `"1"`, "Cache-Control: max-age=60")
+			if a.nth == 0 {
+				return answer
+			}
+			head := strings.Index(answer, "\r\n\r\n") + 4
+			a.say(answer[:head])
+			time.Sleep(time.Minute / 2)
+			return answer[head:]
+		}, func(t *testing.T, w *world) {
+			w.get(host+"/", "Range: "+held)
+			synctest.Wait()
+			c := w.client()
+			start := time.Now()
+			c.send(request("GET", host+"/", ""))
+			a := c.readHead()
+			if took := time.Since(start); a.status != 200 || took != 0 {
+				t.Errorf("%s held: got %q after %v; want it at once", held, a.line, took)
+			}
+			if a.readBody("GET", c.r); a.body != body {
+				t.Errorf("%s held: got %d bytes", held, len(a.body))
+			}
+		})
+	}
+}
+
 // TestPartial_clientLeaves checks that a gap's fetch ends with the client that wanted it.
 func TestPartial_clientLeaves(t *testing.T) {
 	body := content(1000)
