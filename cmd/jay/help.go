@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -125,8 +126,8 @@ func ownHelp(b *strings.Builder, c *command) {
 func writeOption(b *strings.Builder, name, help string) {
 	indent := strings.Repeat(" ", helpIndent)
 	line := "  " + name
-	if len(line) < helpIndent {
-		line += indent[len(line):]
+	if n := utf8.RuneCountInString(line); n < helpIndent {
+		line += indent[n:]
 	} else {
 		b.WriteString(line + "\n")
 		line = indent

@@ -57,9 +57,9 @@ func printFigures(w io.Writer, s *admin.Figures) error {
 	line("jay", "%s, up %v", s.Version, s.Uptime.Duration().Round(time.Second))
 	line("requests", "%d, %s of them from the cache, %d failed", s.Requests, percent(s.HitRatio), s.Failures)
 	line("to clients", "%s, %s of it from the cache", bytesText(s.BytesOut), percent(s.ByteHitRatio))
-	line("stored", "%d responses, %s of %s", s.Cache.Entries, bytesText(s.Cache.Bytes+s.Cache.Overhead), bytesText(s.Cache.MaxBytes))
+	line("stored", "%s, %s and %s of overhead, of %s", responses(s.Cache.Entries), bytesText(s.Cache.Bytes), bytesText(s.Cache.Overhead), bytesText(s.Cache.MaxBytes))
 	line("evicted", "%d, never admitted %d, purged or invalidated %d", s.Cache.Evicted, s.Cache.Rejected, s.Cache.Removed)
-	line("on their way", "%d responses, %s of %s", s.Cache.Fills, bytesText(s.Cache.FillBytes), bytesText(s.Cache.MaxFillBytes))
+	line("on their way", "%s, %s of %s", responses(s.Cache.Fills), bytesText(s.Cache.FillBytes), bytesText(s.Cache.MaxFillBytes))
 	line("memory", "%s", bytesText(s.Memory))
 	line("open", "%d client connections, %d tunnels", s.Connections, s.OpenTunnels)
 	line("refused", "%d requests that were not valid, %d connections", s.RefusedRequests, s.RefusedConnections)
@@ -70,6 +70,11 @@ func printFigures(w io.Writer, s *admin.Figures) error {
 		return err
 	}
 	return printDecisions(w, s)
+}
+
+// responses is a number of responses in words.
+func responses(n int64) string {
+	return fmt.Sprintf("%d %s", n, plural(int(n), "response", "responses"))
 }
 
 // printDecisions writes a line for each decision that was made, each rule that decided and each error.
