@@ -307,7 +307,12 @@ func (x *exchange) failed(err error) {
 }
 
 // left ends an exchange whose client has gone.
-func (x *exchange) left() { x.reply.failed, x.reply.close = x.ctx.Err(), true }
+func (x *exchange) left() {
+	x.reply.failed, x.reply.close = x.ctx.Err(), true
+	if x.rec.Decision == "" {
+		x.rec.Decision = access.Miss
+	}
+}
 
 // validate asks the origin whether a stored response is still good (RFC 9111 §4.3).
 func (x *exchange) validate(e *entry, d freshness.Decision) {
