@@ -92,16 +92,22 @@ type searches struct {
 	bytes int
 }
 
-// maxRules bounds the rules of one path.
-const maxRules = 4
+// maxRules bounds the rules of one path, maxRule the bytes of one: what has a larger one is found by its URL only.
+const (
+	maxRules = 4
+	maxRule  = 8 << 10
+)
 
 // add notes a response that is stored under key and has a rule for its query. When the index is full it begins anew.
 func (s *searches) add(origin, target, key string, rule vary.Rule) {
+	if rule.Size() > maxRule {
+		return
+	}
 	path, _, _ := strings.Cut(target, "?")
 	base, canonical := origin+path, origin+rule.Normalize(target)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cost := len(base) + len(canonical) + len(key) + 3*mapCost; s.keys == nil || s.bytes+cost > indexBytes {
+	if cost := len(base) + rule.Size() + len(canonical) + len(key) + 3*mapCost; s.keys == nil || s.bytes+cost > indexBytes {
 		s.rules, s.keys, s.bytes = map[string][]vary.Rule{}, map[string]string{}, 0
 	}
 	known := s.rules[base]
@@ -113,14 +119,16 @@ func (s *searches) add(origin, target, key string, rule vary.Rule) {
 	}
 	if len(known) < maxRules {
 		s.rules[base] = append(known, rule)
-		s.bytes += len(base) + 2*mapCost
+		s.bytes += len(base) + rule.Size() + 2*mapCost
 		s.put(canonical, key)
 	}
 }
 
 // put notes one key; the lock is held.
 func (s *searches) put(canonical, key string) {
-	if _, ok := s.keys[canonical]; !ok {
+	if old, ok := s.keys[canonical]; ok {
+		s.bytes += len(key) - len(old)
+	} else {
 		s.bytes += len(canonical) + len(key) + mapCost
 	}
 	s.keys[canonical] = key

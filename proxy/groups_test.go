@@ -78,3 +78,44 @@ func TestSearches_NoVarySearch(t *testing.T) {
 		t.Error("another origin's URL is found; want none")
 	}
 }
+
+// TestSearches_bound checks that rules and keys, which origins choose, count as much as they hold.
+func TestSearches_bound(t *testing.T) {
+	var s searches
+	for i := range 3000 {
+		rule := ruleOf(t, 200+2000*(i%2), i) // the larger is too large
+		origin, target := fmt.Sprintf("http://%d.test", i), "/?p1="+strings.Repeat("x", i%5*1000)
+		s.add(origin, "/?p1=1", origin+"/?p1=1", rule)
+		s.add(origin, target, origin+target, rule)
+		if key, found := s.find(origin, "/?p2=2"); found != (i%2 == 0) || found && key != origin+target {
+			t.Fatalf("%d: found %q %v", i, key, found)
+		}
+	}
+	held := 0
+	for base, rules := range s.rules {
+		held += len(base)
+		for _, r := range rules {
+			held += r.Size()
+		}
+	}
+	for canonical, key := range s.keys {
+		held += len(canonical) + len(key)
+	}
+	if held > s.bytes || s.bytes > indexBytes {
+		t.Errorf("%d bytes are held and %d counted; the bound is %d", held, s.bytes, indexBytes)
+	}
+}
+
+// ruleOf is a rule with n names.
+func ruleOf(t *testing.T, n, i int) vary.Rule {
+	names := make([]string, n)
+	for k := range names {
+		names[k] = fmt.Sprintf("%q", fmt.Sprint("p", k))
+	}
+	names[n-1] = fmt.Sprintf("%q", fmt.Sprint("q", i))
+	rule, ok := vary.ParseNoVarySearch([]string{"params=(" + strings.Join(names, " ") + ")"})
+	if !ok {
+		t.Fatal("the rule does not parse")
+	}
+	return rule
+}

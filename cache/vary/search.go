@@ -117,6 +117,15 @@ func (r Rule) Equivalent(a, b string) bool {
 	return a == b || r.Normalize(a) == r.Normalize(b)
 }
 
+// Size returns about how many bytes of memory r holds.
+func (r Rule) Size() int {
+	n := 0
+	for _, name := range r.names {
+		n += len(name) + 16
+	}
+	return n
+}
+
 type param struct{ name, value string }
 
 // significant parses a query as application/x-www-form-urlencoded and keeps the parameters that count.
