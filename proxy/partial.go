@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,6 +129,9 @@ func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 			p.put(&next, epoch)
 			return
 		}
+		if next.Meta.addr != cur.Meta.addr { // a rule about addresses must not find but one of them
+			next.Meta.addr = netip.AddrPort{}
+		}
 		if next.Body = cur.Body.Merge(body); next.Body.Held() == cur.Body.Held() || p.store.Swap(cur, &next) {
 			return
 		}
@@ -148,8 +152,9 @@ func (p *Proxy) variant(key, variant string) *entry {
 }
 
 // sameRepresentation tells whether two stored responses hold bytes of the same representation for certain (RFC 9111 §3.4).
+// A place that not all clients may reach has representations of its own, whatever it calls them.
 func sameRepresentation(a, b *entry) bool {
-	return a.Meta.gap != "" && a.Meta.gap == b.Meta.gap && a.Length == b.Length
+	return a.Meta.gap != "" && a.Meta.gap == b.Meta.gap && a.Length == b.Length && a.Meta.restricted == b.Meta.restricted
 }
 
 // wants are the spans of a representation that the request asks for; the whole of it without a Range field that counts.
@@ -223,7 +228,7 @@ func (w *patchwork) opened(pos int64) *cache.FillReader {
 // patched makes a patchwork the reply's body. The first piece that is missing is asked for at once, so that a failure, or
 // a representation that has changed, is still answered properly; in that case it returns false, with the reply made.
 func (x *exchange) patched(e *entry, parts []patch, tail []byte) bool {
-	if cur := x.p.variant(e.Key, e.Variant); cur != nil && sameRepresentation(cur, e) {
+	if cur := x.p.variant(e.Key, e.Variant); cur != nil && sameRepresentation(cur, e) && x.reachable(&cur.Meta) {
 		e = cur
 	}
 	w := &patchwork{e: e, parts: parts, tail: tail, epoch: x.p.store.Epoch(x.url)}
@@ -263,7 +268,7 @@ func heldFrom(e *entry, pos, end int64) int64 {
 func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool) {
 	var r *cache.FillReader
 	if x.p.flights.filling(partsOf(x.url), func(fl *flight) bool {
-		r = w.from(fl, pos)
+		r = x.from(fl, w, pos)
 		return r != nil
 	}) {
 		return r, true
@@ -275,7 +280,7 @@ func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool)
 	}
 	defer fl.leave()
 	if x.waitFor(fl) && fl.head != nil {
-		if r = w.from(fl, pos); r != nil {
+		if r = x.from(fl, w, pos); r != nil {
 			return r, true
 		}
 	}
@@ -283,8 +288,8 @@ func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool)
 }
 
 // from reads what a fetch by somebody else brings from pos on; nil if it does not bring that.
-func (w *patchwork) from(fl *flight, pos int64) *cache.FillReader {
-	if fl.fill == nil || !sameRepresentation(fl.head, w.e) || pos < fl.span.Start || pos >= fl.span.End {
+func (x *exchange) from(fl *flight, w *patchwork, pos int64) *cache.FillReader {
+	if fl.fill == nil || !sameRepresentation(fl.head, w.e) || !x.reachable(&fl.head.Meta) || pos < fl.span.Start || pos >= fl.span.End {
 		return nil
 	}
 	r, ok := fl.fill.NewReader(pos)
@@ -413,7 +418,7 @@ func (x *exchange) heldNow(w *patchwork, pos, end int64) int64 {
 		return held
 	}
 	cur := x.p.variant(w.e.Key, w.e.Variant)
-	if cur == nil || cur == w.e || !sameRepresentation(cur, w.e) {
+	if cur == nil || cur == w.e || !sameRepresentation(cur, w.e) || !x.reachable(&cur.Meta) {
 		return pos
 	}
 	if held = heldFrom(cur, pos, end); held > pos {

@@ -363,3 +363,62 @@ func TestLanePermit_allocations(t *testing.T) {
 		t.Errorf("for a response from the LAN: %+v, %v; want lan to refuse", d, ok)
 	}
 }
+
+// TestReach_parts checks that parts from where clients on other machines must not reach do not become theirs by being joined
+// with parts of the same tag from elsewhere.
+func TestReach_parts(t *testing.T) {
+	for _, local := range []string{"bytes=0-49", "bytes=0-49,60-69", ""} {
+		ns := &nameserver{addrs: map[string]string{"a.test": "10.9.9.9"}}
+		secret, public := strings.Repeat("s", 100), strings.Repeat("p", 100)
+		inBubble(t, Options{Resolver: ns.resolver(), DenyPrivate: true}, func(a *ask) string {
+			if strings.HasPrefix(a.o.dials[a.conn], "10.") {
+				return ranged(a, secret, `"1"`, "Cache-Control: max-age=600")
+			}
+			return ranged(a, public, `"1"`, "Cache-Control: max-age=600")
+		}, func(t *testing.T, w *world) {
+			w.get("http://a.test/", "Range: bytes=0-49")
+			synctest.Wait()
+			time.Sleep(2 * time.Minute)
+			ns.set("a.test", "93.184.216.34")
+			for range 2 {
+				for _, want := range []string{"bytes=50-99", "bytes=0-49", "bytes=20-79"} {
+					a := w.clientOf(Explicit, "10.0.0.7:1234", "").get("http://a.test/", "Range: "+want)
+					if strings.Contains(a.body, "s") || a.status != 206 {
+						t.Errorf("%s: got %q %q %q", want, a.line, a.cacheStatus(), a.body)
+					}
+					w.get("http://a.test/", rangeLine(local)...)
+					synctest.Wait()
+				}
+			}
+		})
+	}
+}
+
+// TestPolicy_parts checks the same for an address that the policy keeps from some clients: parts from there stay theirs who
+// may have them, also when they are joined with parts from an address that all may reach.
+func TestPolicy_parts(t *testing.T) {
+	dns := &nameserver{addrs: map[string]string{"a.test": "10.9.9.9"}}
+	rules := rulesOf(t,
+		policy.Rule{Name: "boss", Action: policy.Allow, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, To: []string{"10.0.0.0/8"}},
+		policy.Rule{Name: "lan", Action: policy.Deny, To: []string{"10.0.0.0/8"}})
+	inBubble(t, Options{Policy: rules, Resolver: dns.resolver()}, func(a *ask) string {
+		body := strings.Repeat(map[bool]string{true: "s", false: "p"}[strings.HasPrefix(a.o.dials[a.conn], "10.")], 100)
+		return ranged(a, body, `"1"`, "Cache-Control: max-age=600")
+	}, func(t *testing.T, w *world) {
+		get := func(from, want string) *answer {
+			defer synctest.Wait()
+			return w.clientOf(Explicit, from, "").get("http://a.test/", "Range: "+want)
+		}
+		get("10.0.0.1:1", "bytes=0-49")
+		time.Sleep(2 * time.Minute)
+		dns.set("a.test", "93.184.216.34")
+		for _, by := range []string{"10.0.0.1:1", "10.0.0.2:1"} {
+			get(by, "bytes=50-99")
+			for _, want := range []string{"bytes=0-49", "bytes=20-79", "bytes=50-99"} {
+				if a := get("10.0.0.2:1", want); strings.Contains(a.body, "s") || a.status != 206 {
+					t.Errorf("%s: got %q %q %q", want, a.line, a.cacheStatus(), a.body)
+				}
+			}
+		}
+	})
+}
