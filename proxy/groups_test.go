@@ -82,8 +82,8 @@ func TestSearches_NoVarySearch(t *testing.T) {
 // TestSearches_bound checks that rules and keys, which origins choose, count as much as they hold.
 func TestSearches_bound(t *testing.T) {
 	var s searches
-	for i := range 3000 {
-		rule := ruleOf(t, 200+2000*(i%2), i) // the larger is too large
+	for i := range 1400 {
+		rule := ruleOf(t, 380+200*(i%2), i) // the larger is too large
 		origin, target := fmt.Sprintf("http://%d.test", i), "/?p1="+strings.Repeat("x", i%5*1000)
 		s.add(origin, "/?p1=1", origin+"/?p1=1", rule)
 		s.add(origin, target, origin+target, rule)
