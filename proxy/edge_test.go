@@ -258,6 +258,45 @@ func TestGroups(t *testing.T) {
 	})
 }
 
+// TestGroups_epochs checks that a response which was asked for before its group was invalidated is neither stored nor shared
+// after that, though nobody could know of it then.
+func TestGroups_epochs(t *testing.T) {
+	for _, early := range []bool{false, true} { // its head comes before the invalidation
+		inBubble(t, Options{}, func(a *ask) string {
+			switch {
+			case a.method == "DELETE":
+				return respond(200, "ok", `Cache-Group-Invalidation: "g"`)
+			case a.nth > 0:
+				return respond(200, "new", "Cache-Control: max-age=600", `Cache-Groups: "g"`)
+			}
+			if !early {
+				time.Sleep(time.Minute)
+			}
+			a.say("HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nCache-Groups: \"g\"\r\nContent-Length: 3\r\n\r\n")
+			time.Sleep(time.Minute)
+			return "old"
+		}, func(t *testing.T, w *world) {
+			before := w.client()
+			before.send(request("GET", host+"/a", ""))
+			time.Sleep(time.Second)
+			w.client().do("DELETE", host+"/other")
+			time.Sleep(50 * time.Second)
+			if !early {
+				time.Sleep(30 * time.Second)
+			}
+			if a := w.get(host + "/a"); a.body != "new" {
+				t.Errorf("head before %v, meanwhile: got %q, %s", early, a.body, a.cacheStatus())
+			}
+			if a := before.read("GET"); a.body != "old" {
+				t.Errorf("who had asked before got %q", a.body)
+			}
+			if a := w.get(host + "/a"); a.body != "new" {
+				t.Errorf("head before %v, after: got %q, %s", early, a.body, a.cacheStatus())
+			}
+		})
+	}
+}
+
 // TestModes names them as the configuration does.
 func TestModes(t *testing.T) {
 	if got := fmt.Sprint(Explicit, Redirect, TProxy, ByHost); got != "explicit redirect tproxy host" {

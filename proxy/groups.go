@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/cache/vary"
@@ -17,7 +18,13 @@ type groups struct {
 	mu    sync.Mutex
 	m     map[string]map[string]struct{} // origin and group, to cache keys
 	bytes int
+
+	dropped map[string]time.Time // the groups that were invalidated lately, and when
+	horizon time.Time            // before it, any may have been
 }
+
+// maxDropped bounds how many invalidated groups are remembered.
+const maxDropped = 1024
 
 // groupKey names a group, which is one origin's.
 func groupKey(origin, group string) string { return origin + " " + group }
@@ -53,11 +60,46 @@ func (g *groups) add(origin string, names []string, key string) (lost []string) 
 // mapCost is about what a map entry costs beyond its bytes.
 const mapCost = 64
 
-// take removes a group and returns the keys that were in it.
+// take invalidates a group: it removes it and returns the keys that were in it. What is on its way and will turn out to be
+// in the group is told by outdated.
 func (g *groups) take(origin, name string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.remove(groupKey(origin, name))
+	id, now := groupKey(origin, name), time.Now()
+	if len(g.dropped) >= maxDropped {
+		g.horizon, g.dropped = now, nil
+	}
+	if g.dropped == nil {
+		g.dropped = map[string]time.Time{}
+	}
+	g.dropped[id] = now
+	return g.remove(id)
+}
+
+// outdated tells whether one of the groups was invalidated after a time.
+func (g *groups) outdated(origin string, names []string, asked time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, name := range names {
+		if when, ok := g.dropped[groupKey(origin, name)]; ok && !when.Before(asked) || g.horizon.After(asked) {
+			return true
+		}
+	}
+	return false
+}
+
+// outdated tells whether a response was asked for before a group that it is in was invalidated.
+func (p *Proxy) outdated(e *entry) bool {
+	if !e.Meta.indexed {
+		return false
+	}
+	names := vary.ParseGroups(e.Meta.header()["Cache-Groups"])
+	return p.groups.outdated(originOf(e.Key), names, e.Meta.fresh.Received.Add(-e.Meta.fresh.Delay))
+}
+
+// originOf is the origin of a cache key.
+func originOf(key string) string {
+	return key[:len("https://")+strings.IndexByte(key[len("https://"):], '/')]
 }
 
 // remove drops a group from the index; the lock is held.
@@ -170,11 +212,11 @@ func (x *exchange) variants() []*entry {
 
 // put stores a response.
 func (p *Proxy) put(e *entry, at cache.Epoch) (bool, string) {
-	ok, why := p.store.Put(e, at)
-	if ok {
-		p.index(e)
+	p.index(e) // first: what is invalidated from now on counts the epoch up
+	if p.outdated(e) {
+		return false, cache.ReasonInvalidated
 	}
-	return ok, why
+	return p.store.Put(e, at)
 }
 
 // indexed tells whether a response with these fields is to be found otherwise than by its URL.
@@ -186,8 +228,8 @@ func (p *Proxy) index(e *entry) {
 		return
 	}
 	h := e.Meta.header()
-	end := len("https://") + strings.IndexByte(e.Key[len("https://"):], '/')
-	origin, target := e.Key[:end], e.Key[end:]
+	origin := originOf(e.Key)
+	target := e.Key[len(origin):]
 	if rule, ok := vary.ParseNoVarySearch(h["No-Vary-Search"]); ok {
 		p.searches.add(origin, target, e.Key, rule)
 	}

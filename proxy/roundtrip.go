@@ -260,7 +260,7 @@ func (x *exchange) waitFor(fl *flight) (landed bool) {
 // share answers from a response that is still coming in for another request, under the rules for stored ones.
 func (x *exchange) share(fl *flight) bool {
 	e, now := fl.head, time.Now()
-	if !x.matches(e) || !x.reachable(&e.Meta) {
+	if !x.matches(e) || !x.reachable(&e.Meta) || x.p.outdated(e) {
 		return false
 	}
 	d := freshness.Decide(x.asks, &e.Meta.fresh, now)
