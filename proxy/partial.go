@@ -115,8 +115,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 	p.merging.Lock()
 	defer p.merging.Unlock()
+	p.index(e)
 	for range mergeTries {
-		if p.store.Epoch(e.Key) != epoch {
+		if p.store.Epoch(e.Key) != epoch || p.outdated(e) {
 			return
 		}
 		cur := p.variant(e.Key, e.Variant)

@@ -212,7 +212,7 @@ func (x *exchange) missingPart(r validation.ByteRange, fwd string) {
 func (x *exchange) awaitPart(fl *flight) bool {
 	return x.awaitThen(fl, func() bool {
 		e, now := fl.head, time.Now()
-		if !x.matches(e) || !x.reachable(&e.Meta) || e.Meta.gap == "" || e.Meta.fresh.Status != 200 {
+		if !x.matches(e) || !x.reachable(&e.Meta) || e.Meta.gap == "" || e.Meta.fresh.Status != 200 || x.p.outdated(e) {
 			return false
 		}
 		d := freshness.Decide(x.asks, &e.Meta.fresh, now)
