@@ -249,8 +249,8 @@ func TestPolicy_report(t *testing.T) {
 			if a := w.get(host + "/"); a.status != 200 {
 				t.Errorf("got %s; want 200", a.line)
 			}
+			synctest.Wait() // a record is written after the answer
 		}
-		synctest.Wait()
 		for i, l := range rec.all(t) {
 			if l.Reported != "would,too" || l.Rule != "fine" || l.Decision != []string{"miss", "hit"}[i] {
 				t.Errorf("log %+v; want it reported by would and too, allowed by fine", l)

@@ -223,6 +223,9 @@ func TestLoopback_ownListener(t *testing.T) {
 			c.Close()
 		}
 	}
+	ctx, cancel := contextFor(10 * time.Second)
+	defer cancel()
+	p.Shutdown(ctx) // exchanges are counted after their answers
 	if n := p.Stats().Requests; n != 6 {
 		t.Errorf("%d requests were counted; want 6", n)
 	}

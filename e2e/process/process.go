@@ -78,8 +78,18 @@ type Jay struct {
 	stop error
 }
 
-// Start runs jay serve and waits until its explicit listener answers.
+// Start runs jay serve and waits until its explicit listener answers. A free port that another test's jay took first is
+// chosen anew.
 func Start(o Options) (*Jay, error) {
+	for tries := 0; ; tries++ {
+		j, err := start(o)
+		if err == nil || tries == 5 || o.Listen != "" || !strings.Contains(err.Error(), "another program listens there") {
+			return j, err
+		}
+	}
+}
+
+func start(o Options) (*Jay, error) {
 	j := &Jay{Proxy: o.Listen, Intercept: o.Intercept, done: make(chan struct{})}
 	if j.Proxy == "" {
 		j.Proxy = FreeAddr()
@@ -124,6 +134,9 @@ func (j *Jay) ready(dial func(network, address string) (net.Conn, error)) error 
 		case <-j.done:
 			return fmt.Errorf("process: jay ended at once: %w\n%s", errors.Join(j.exit), j.Stderr())
 		case <-time.After(10 * time.Millisecond):
+		}
+		if !strings.Contains(j.Stderr(), "jay: cache of") {
+			continue // whoever answers may be another jay
 		}
 		if c, err := dial("tcp", j.Proxy); err == nil {
 			return c.Close()
