@@ -9,18 +9,23 @@ import (
 	"time"
 )
 
-// TestLog checks the line for each kind of exchange: what was decided and why, bytes and time, and nothing secret.
-func TestLog(t *testing.T) {
-	type step = func(w *world)
+// step is what happens to a proxy in a test of its log.
+type step func(w *world)
+
+// logTest is an exchange and a part of the line that it leaves.
+type logTest struct {
+	name   string
+	first  step // its line is not looked at
+	do     step
+	answer func(a *ask) string
+	want   string
+}
+
+// logTests has one for each kind of exchange.
+func logTests() []logTest {
 	const fresh = "Cache-Control: max-age=60"
 	get := func(lines ...string) step { return func(w *world) { w.get(host+"/?q", lines...) } }
-	tests := []struct {
-		name   string
-		first  step // its line is not looked at
-		do     step
-		answer func(a *ask) string
-		want   string
-	}{
+	return []logTest{
 		{"miss", nil, get("Authorization: Basic c2VjcmV0"), func(a *ask) string {
 			time.Sleep(1500 * time.Millisecond)
 			return respond(200, "body", "Cache-Control: s-maxage=60")
@@ -70,7 +75,11 @@ func TestLog(t *testing.T) {
 			io.ReadAll(c.r)
 		}, nil, `"method":"CONNECT","url":"192.0.2.1:443","proto":"HTTP/1.1","status":200,"in":4,"out":6,"duration_ms":0.000,"decision":"tunnel","origin":"192.0.2.1:443","kind":"connect","cause":"origin-closed"`},
 	}
-	for _, tt := range tests {
+}
+
+// TestLog checks the line for each kind of exchange: what was decided and why, bytes and time, and nothing secret.
+func TestLog(t *testing.T) {
+	for _, tt := range logTests() {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRecords(t)
