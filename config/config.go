@@ -50,6 +50,7 @@ type Config struct {
 	StoreErrors          bool          // whether 4xx and 5xx responses may be stored
 	StaleIfErrorMax      time.Duration // how long a stale response replaces an unreachable origin without being told to
 	CollapseWait         time.Duration // how long a request waits for another one's response head
+	CacheStatus          bool          // whether other machines' clients are sent Cache-Status
 	CacheStatusKey       bool          // whether Cache-Status names the cache key (RFC 9211 section 2.7)
 
 	AccessLog     string // "-" for stdout, "off", or a file's path

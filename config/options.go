@@ -91,6 +91,10 @@ func cacheOptions() []Option {
 		Help:  "how long a request waits to share the answer that another one is fetching",
 		field: func(c *Config) any { return &c.CollapseWait },
 	}, {
+		Name: "cache-status", Default: "true", Category: catCache,
+		Help:  "send Cache-Status to clients on other machines, too; without, they cannot see from it what others asked for",
+		field: func(c *Config) any { return &c.CacheStatus },
+	}, {
 		Name: "cache-status-key", Default: "false", Category: catCache,
 		Help:  "name the cache key in Cache-Status (RFC 9211)",
 		field: func(c *Config) any { return &c.CacheStatusKey },

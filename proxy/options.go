@@ -56,6 +56,9 @@ type Options struct {
 	MaxRanges int
 	// Freshness is what the operator decides about RFC 9111's choices.
 	Freshness freshness.Policy
+	// HideCacheStatus leaves Cache-Status out of answers to other machines' clients, who could learn from it what others
+	// have asked for; the access log has it all the same.
+	HideCacheStatus bool
 	// CacheStatusKey adds the cache key to Cache-Status (RFC 9211 §2.7).
 	CacheStatusKey bool
 	// CollapseWait is how long a request waits for another one that fetches the same; 0 means 5 s.

@@ -102,7 +102,11 @@ func (x *exchange) appendHead(dst []byte, f framing) []byte {
 	case r.length >= 0 && !r.hasLength && f == byLength && (!none || x.req.Method == "HEAD" && r.status >= 200 && r.status != 204 && r.status != 304):
 		dst = appendNumber(dst, "Content-Length: ", r.length)
 	}
-	dst = appendVerdict(dst, r.age, r.cacheStatus)
+	status := r.cacheStatus
+	if x.p.opt.HideCacheStatus && !x.c.local {
+		status = nil
+	}
+	dst = appendVerdict(dst, r.age, status)
 	return append(x.appendConnection(dst), "\r\n"...)
 }
 

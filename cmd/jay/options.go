@@ -18,14 +18,15 @@ import (
 // proxyOptions is what c means to the proxy, its logs aside. It fails for files that cannot be used.
 func proxyOptions(c *config.Config) (proxy.Options, error) {
 	o := proxy.Options{
-		Name:           c.Name,
-		CacheBytes:     int64(c.CacheSize),
-		MaxObjectBytes: int64(c.MaxObjectSize),
-		FillBytes:      int64(c.FillSize),
-		MaxVariants:    c.MaxVariants,
-		MaxRanges:      c.MaxRanges,
-		CacheStatusKey: c.CacheStatusKey,
-		CollapseWait:   c.CollapseWait,
+		Name:            c.Name,
+		CacheBytes:      int64(c.CacheSize),
+		MaxObjectBytes:  int64(c.MaxObjectSize),
+		FillBytes:       int64(c.FillSize),
+		MaxVariants:     c.MaxVariants,
+		MaxRanges:       c.MaxRanges,
+		HideCacheStatus: !c.CacheStatus,
+		CacheStatusKey:  c.CacheStatusKey,
+		CollapseWait:    c.CollapseWait,
 
 		IdleTimeout:    c.IdleTimeout,
 		HeadTimeout:    c.HeadTimeout,
