@@ -64,6 +64,7 @@ type lineError struct {
 	what string
 }
 
+// Error implements error.
 func (e *lineError) Error() string { return strconv.Itoa(e.line) + ": " + e.what }
 
 // at makes the error of the line on which n stands.

@@ -21,6 +21,7 @@ import (
 // deniedError is what becomes of an address that the policy does not let this client reach.
 type deniedError struct{ rule string }
 
+// Error implements error.
 func (e *deniedError) Error() string { return "proxy: refused by the rule " + e.rule }
 
 // faultRule is the answer to what a rule of the policy refuses.

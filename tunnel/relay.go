@@ -262,7 +262,10 @@ func (r *relay) result() Result {
 // readError marks a fault of a flow's source.
 type readError struct{ err error }
 
+// Error implements error.
 func (e *readError) Error() string { return e.err.Error() }
+
+// Unwrap gives errors.Is and errors.As the cause.
 func (e *readError) Unwrap() error { return e.err }
 
 // endOrFault turns an error of reading into what relay returns.

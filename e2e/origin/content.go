@@ -40,6 +40,7 @@ func (c Content) Reader(off, end int64) io.Reader {
 
 type keystream struct{ s cipher.Stream }
 
+// Read implements io.Reader.
 func (k keystream) Read(p []byte) (int, error) {
 	clear(p)
 	k.s.XORKeyStream(p, p)

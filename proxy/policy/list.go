@@ -43,6 +43,7 @@ type errLine struct {
 	what error
 }
 
+// Error implements error.
 func (e *errLine) Error() string { return fmt.Sprintf("%d: %v", e.line, e.what) }
 
 // errLong means that a file is not a list.

@@ -125,7 +125,10 @@ func (c *Client) check(addr netip.AddrPort, besides Check) error {
 // prohibitedError marks what Options.Check said.
 type prohibitedError struct{ err error }
 
+// Error implements error.
 func (e *prohibitedError) Error() string { return e.err.Error() }
+
+// Unwrap gives errors.Is and errors.As the cause.
 func (e *prohibitedError) Unwrap() error { return e.err }
 
 // race connects to several addresses, a new one whenever the one before failed
