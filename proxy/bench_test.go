@@ -82,7 +82,7 @@ func cannedProxy(t testing.TB, o Options, says, unchanged string) *Proxy {
 // cannedConn is a client's connection that sends the same request without end.
 func cannedConn(p *Proxy, req string) *conn {
 	nc := &canned{says: []byte(req)}
-	return &conn{p: p, nc: nc, r: wire.NewReader(nc), local: true, persistent: true}
+	return &conn{p: p, opt: p.opt(), nc: nc, r: wire.NewReader(nc), local: true, persistent: true}
 }
 
 const benchGet = "GET http://192.0.2.1/path/to/a/page?with=a&query=1 HTTP/1.1\r\nHost: 192.0.2.1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n" +

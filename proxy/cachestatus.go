@@ -79,7 +79,7 @@ func appendQuoted(dst []byte, s string) []byte {
 // cacheStatus is the field value for this exchange. It lies in a buffer of the connection's, until the next exchange.
 func (x *exchange) cacheStatus(v verdict) []byte {
 	key := ""
-	if x.p.opt.CacheStatusKey {
+	if x.opt.CacheStatusKey {
 		key = x.url
 	}
 	x.rec.Reason = v.detail

@@ -24,6 +24,7 @@ const (
 // conn is one client's connection: one goroutine reads its requests and answers them in order.
 type conn struct {
 	p      *Proxy
+	opt    *settings // for the request at hand
 	nc     net.Conn
 	r      *wire.Reader
 	mode   Mode
@@ -54,18 +55,19 @@ func (c *conn) serve() {
 
 // next waits for one request and answers it. It returns false when the connection is done.
 func (c *conn) next(now time.Time) bool {
-	c.readWithin(now, c.p.opt.IdleTimeout)
+	c.readWithin(now, c.opt.IdleTimeout)
 	if !c.idle() {
 		return false
 	}
 	if err := c.r.Wait(); err != nil || !c.busy() {
 		return false
 	}
+	c.opt = c.p.opt()
 	head, err := c.readHead()
 	if err != nil {
 		return c.refuseHead(err)
 	}
-	if err := wire.ParseRequest(head, c.p.opt.Limits, &c.req); err != nil {
+	if err := wire.ParseRequest(head, c.opt.Limits, &c.req); err != nil {
 		return c.refuseHead(err)
 	}
 	now = time.Now()
@@ -89,10 +91,10 @@ func (c *conn) busy() bool { return c.state.CompareAndSwap(connIdle, connBusy) }
 // readHead reads a whole head. The time for it counts from its first byte, however slowly the rest drips in.
 func (c *conn) readHead() (string, error) {
 	if !bytes.Contains(c.r.Buffered(), []byte("\r\n\r\n")) {
-		c.readBy = time.Now().Add(c.p.opt.HeadTimeout)
+		c.readBy = time.Now().Add(c.opt.HeadTimeout)
 		c.nc.SetReadDeadline(c.readBy)
 	}
-	return c.r.Head(c.p.opt.Limits)
+	return c.r.Head(c.opt.Limits)
 }
 
 // refuseHead answers a head that cannot be trusted. Nothing of it goes on, nothing more is read, and the connection ends.

@@ -66,7 +66,7 @@ func refuseWith(f fault) func(*http.Request, *goproxy.ProxyCtx) (*http.Request, 
 
 // looped tells whether a request has passed this proxy before (RFC 9110 §7.6.3).
 func looped(r *http.Request, _ *goproxy.ProxyCtx) bool {
-	return loopedLines(r.Header["Via"], exchangeOf(r).p.via)
+	return loopedLines(r.Header["Via"], exchangeOf(r).opt.via)
 }
 
 // loopedLines tells whether Via lines name a proxy.
@@ -85,7 +85,7 @@ func loopedLines(lines []string, name string) bool {
 // intercepted reached the port without its help.
 func portRefused(r *http.Request, _ *goproxy.ProxyCtx) bool {
 	x := exchangeOf(r)
-	return !x.c.local && !x.origin.Addr.IsValid() && !contains(x.p.opt.HTTPPorts, x.origin.Port)
+	return !x.c.local && !x.origin.Addr.IsValid() && !contains(x.opt.HTTPPorts, x.origin.Port)
 }
 
 // lastHop tells whether Max-Forwards makes Jay the recipient of a TRACE or OPTIONS request (RFC 9110 §7.6.2).
@@ -138,7 +138,7 @@ func (x *exchange) upgradeToken() string {
 	}
 	values := r.Fields.Values("Upgrade")
 	for token := range wire.ListTokens(values) {
-		for _, allowed := range x.p.opt.UpgradeTokens {
+		for _, allowed := range x.opt.UpgradeTokens {
 			if strings.EqualFold(token, allowed) {
 				return strings.Join(values, ", ")
 			}

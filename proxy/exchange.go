@@ -25,6 +25,7 @@ import (
 // its connection's goroutine.
 type exchange struct {
 	p   *Proxy
+	opt *settings // those that were in use when it began
 	c   *conn
 	req *wire.Request
 
@@ -69,7 +70,7 @@ type exchange struct {
 
 // newExchange begins an exchange for the request that c has read.
 func (c *conn) newExchange(now time.Time) *exchange {
-	x := &exchange{p: c.p, c: c, req: &c.req, start: now}
+	x := &exchange{p: c.p, opt: c.opt, c: c, req: &c.req, start: now}
 	x.reply.age = -1
 	x.rec.Time, x.rec.Client = now, c.client
 	return x
@@ -120,7 +121,7 @@ func (x *exchange) expectation() fault {
 			return fault{status: 417, kind: "http_request_error", text: "the only expectation that can be met is 100-continue"}
 		}
 	}
-	if limit := x.p.opt.MaxRequestBody; limit > 0 && x.req.Body.Length > limit {
+	if limit := x.opt.MaxRequestBody; limit > 0 && x.req.Body.Length > limit {
 		return faultTooLarge
 	}
 	return fault{}
@@ -142,9 +143,9 @@ func (x *exchange) setOrigin(scheme, host, port, path string, addr netip.AddrPor
 		x.authority += ":" + strconv.Itoa(int(n))
 	}
 	x.origin = upstream.Origin{TLS: scheme == "https", Host: host, Port: n, Addr: addr}
-	x.client = x.p.guarded
+	x.client = x.opt.guarded
 	if x.c.local {
-		x.client = x.p.direct
+		x.client = x.opt.direct
 	}
 	if path == "" || path[0] == '?' {
 		path = "/" + path
@@ -244,9 +245,9 @@ func (x *exchange) abort() {
 // readBodyWithin lets the request's body take its time, as long as it does not stall. Who waits to be asked for it waits
 // for the origin (RFC 9110 §10.1.1).
 func (x *exchange) readBodyWithin() {
-	d := x.p.opt.BodyTimeout
+	d := x.opt.BodyTimeout
 	if x.req.Fields.Has("Expect") {
-		d = max(d, x.p.opt.HeaderTimeout)
+		d = max(d, x.opt.HeaderTimeout)
 	}
 	x.c.readBy = time.Now().Add(d)
 	x.c.nc.SetReadDeadline(x.c.readBy)
@@ -263,5 +264,5 @@ func (x *exchange) log() {
 	}
 	x.p.recent.note(&x.rec)
 	x.p.stats.count(&x.rec)
-	x.p.opt.Access.Write(&x.rec)
+	x.opt.Access.Write(&x.rec)
 }

@@ -86,7 +86,7 @@ func (p *Proxy) Explain(ctx context.Context, q ExplainRequest) (Explanation, err
 	defer context.AfterFunc(p.ctx, x.cancel)()
 	e := &Explanation{Method: x.req.Method, URL: x.url}
 	x.explaining = func() { x.explain(e, q.Ask) }
-	if !p.mayAsk(x.c) {
+	if !x.c.mayAsk() {
 		e.Outcome, e.Reason, e.Sentence = OutcomeRefuse, "client-refused", "Clients with this address may not use the proxy; see the option allow-clients."
 		return *e, nil
 	}
@@ -123,13 +123,13 @@ func (p *Proxy) imagine(q ExplainRequest) (*exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{p: p, mode: Explicit, client: netip.AddrPortFrom(q.Client, 0)}
+	c := &conn{p: p, opt: p.opt(), mode: Explicit, client: netip.AddrPortFrom(q.Client, 0)}
 	c.local = p.thisMachine(q.Client)
 	head, err := imaginedHead(q, at.authority)
 	if err != nil {
 		return nil, err
 	}
-	if err := wire.ParseRequest(head, p.opt.Limits, &c.req); err != nil {
+	if err := wire.ParseRequest(head, c.opt.Limits, &c.req); err != nil {
 		return nil, fmt.Errorf("proxy: this is not a valid request: %s", strings.TrimPrefix(err.Error(), "wire: "))
 	}
 	if c.req.Body != (wire.Framing{}) {

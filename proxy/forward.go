@@ -51,7 +51,7 @@ func (x *exchange) requestHead(e edits) []byte {
 	if r.Body.Chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
-	dst = appendVia(dst, r.Minor, x.p.via)
+	dst = appendVia(dst, r.Minor, x.opt.via)
 	return append(x.appendRequestConnection(dst), "\r\n"...)
 }
 
@@ -204,7 +204,7 @@ func (b *bodyReader) read(p []byte) (int, error) {
 		b.n, b.waited = b.n+int64(n), b.waited+now.Sub(start)
 	}
 	b.total += int64(n)
-	if limit := b.x.p.opt.MaxRequestBody; limit > 0 && b.total > limit {
+	if limit := b.x.opt.MaxRequestBody; limit > 0 && b.total > limit {
 		return 0, errLargeBody
 	}
 	b.x.rec.BytesIn += int64(n)
@@ -219,13 +219,13 @@ func (b *bodyReader) read(p []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	if rate := b.x.p.opt.MinBodyRate; rate > 0 && b.waited >= rateWindow {
+	if rate := b.x.opt.MinBodyRate; rate > 0 && b.waited >= rateWindow {
 		if b.n < rate*int64(rateWindow/time.Second) {
 			return n, errSlowBody
 		}
 		b.waited, b.n = 0, 0
 	}
-	b.x.c.readWithin(now, b.x.p.opt.BodyTimeout)
+	b.x.c.readWithin(now, b.x.opt.BodyTimeout)
 	return n, nil
 }
 
@@ -245,16 +245,16 @@ func (x *exchange) interim(r *wire.Response) error {
 		return nil
 	}
 	if r.Status == 100 && x.hasBody && !x.bodyDone.Load() { // now it is up to the client
-		x.c.nc.SetReadDeadline(time.Now().Add(x.p.opt.BodyTimeout))
+		x.c.nc.SetReadDeadline(time.Now().Add(x.opt.BodyTimeout))
 	}
 	nominated := nominations(&r.Fields)
 	x.c.out = wire.AppendStatusLine(x.c.borrow(), 1, r.Status, r.Reason)
 	x.c.out = r.Fields.Append(x.c.out, func(name string) bool { return hopByHop(name) || nominated.has(name) })
 	if r.Fields.Len() > 0 {
-		x.c.out = appendVia(x.c.out, r.Minor, x.p.via)
+		x.c.out = appendVia(x.c.out, r.Minor, x.opt.via)
 	}
 	x.c.out = append(x.c.out, "\r\n"...)
-	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
 	return x.flush()
 }
 
@@ -289,7 +289,7 @@ func (x *exchange) passLines(r *upstream.Response, leave func(name string) bool)
 	if !r.Fields.Has("Date") {
 		dst = wire.AppendField(dst, "Date", r.ResponseTime.UTC().Format(dateFormat))
 	}
-	return appendVia(dst, r.Minor, x.p.via)
+	return appendVia(dst, r.Minor, x.opt.via)
 }
 
 // soleLength is the Content-Length of a response that gives it more than once, as one number; empty if it does not.

@@ -131,7 +131,7 @@ func (p *Proxy) located(url string) (*exchange, error) {
 	case err != nil || t.Form != wire.AbsoluteForm:
 		return nil, fmt.Errorf("proxy: %q is not an absolute URL, such as http://example.com/", url)
 	}
-	x := &exchange{p: p, c: &conn{p: p, local: true}, background: true}
+	x := &exchange{p: p, opt: p.opt(), c: &conn{p: p, opt: p.opt(), local: true}, background: true}
 	x.setOrigin(t.Scheme, t.Host, t.Port, t.Path, x.origin.Addr)
 	return x, nil
 }

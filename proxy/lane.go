@@ -121,7 +121,7 @@ func (c *conn) laneEntry() *entry {
 		c.key = append(append(c.key, ':'), u.Port...)
 	}
 	c.key = append(c.key, u.Path...)
-	if !c.local && !c.p.laneMayReach(u.Port) {
+	if !c.local && !c.laneMayReach(u.Port) {
 		return nil
 	}
 	list := c.p.store.Variants(unsafe.String(unsafe.SliceData(c.key), len(c.key)))
@@ -138,14 +138,14 @@ func (c *conn) laneEntry() *entry {
 }
 
 // laneMayReach tells whether other machines' clients may have a port without a closer look.
-func (p *Proxy) laneMayReach(port string) bool {
-	return (port == "" || port == "80") && contains(p.opt.HTTPPorts, 80)
+func (c *conn) laneMayReach(port string) bool {
+	return (port == "" || port == "80") && contains(c.opt.HTTPPorts, 80)
 }
 
 // laneExchange is an exchange for the lane, from the pool.
 func (c *conn) laneExchange(now time.Time) *exchange {
 	x := c.p.lanes.Get().(*exchange)
-	x.p, x.c, x.req, x.start = c.p, c, &c.req, now
+	x.p, x.opt, x.c, x.req, x.start = c.p, c.opt, c, &c.req, now
 	x.reply = reply{age: -1}
 	x.rec = access.Record{
 		Time: now, Client: c.client, Method: c.req.Method, Proto: "HTTP/1.1", Decision: access.Hit,

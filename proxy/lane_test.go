@@ -129,7 +129,7 @@ func compareTwins(t *testing.T, tw [2]*twin) {
 	corpus := laneCorpus()
 	for round := range 2 {
 		for i, send := range corpus {
-			if i%3 > 0 && tw[0].p.opt.Policy != nil { // the whole of it was compared without
+			if i%3 > 0 && tw[0].p.opt().Policy != nil { // the whole of it was compared without
 				continue
 			}
 			for _, from := range []string{"", "10.0.0.7:1234"} {

@@ -43,7 +43,7 @@ func TestAuth_RFC9110_11_7(t *testing.T) {
 	challenge := `Basic realm="the office", charset="UTF-8"`
 	inBubble(t, Options{Auth: guarded(t)}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
 		rec := newRecords(t)
-		w.p.opt.Access = rec.log
+		w.p.opt().Access = rec.log
 		c := w.client()
 		for _, lines := range [][]string{nil, {credentials("anna", "wrong")}, {credentials("anna", "sesame"), credentials("anna", "sesame")}, {"Proxy-Authorization: Bearer x"}} {
 			a := c.get(host+"/", lines...)

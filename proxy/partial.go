@@ -159,7 +159,7 @@ func sameRepresentation(a, b *entry) bool {
 // wants are the spans of a representation that the request asks for; the whole of it without a Range field that counts.
 func (x *exchange) wants(e *entry, has validation.Validators, now time.Time) ([]validation.Span, validation.Satisfiability) {
 	if x.asks.Range && x.req.Method == "GET" && e.Meta.fresh.Status == 200 && validation.IfRange(x.fields, has, now) {
-		if asked, ok := validation.Ranges(x.fields, x.p.opt.MaxRanges); ok {
+		if asked, ok := validation.Ranges(x.fields, x.opt.MaxRanges); ok {
 			spans, answer := validation.Resolve(asked, e.Length)
 			return x.asAnswered(e, spans), answer
 		}

@@ -53,7 +53,7 @@ func answerDenied(r *http.Request, _ *goproxy.ProxyCtx) (*http.Request, *http.Re
 // login finds out who asks (RFC 9110 §11.7). Only clients that know of the proxy can be asked; who has to explain a request
 // is asked elsewhere.
 func (x *exchange) login() fault {
-	a := x.p.opt.Auth
+	a := x.opt.Auth
 	if a == nil || x.c.mode != Explicit || x.explaining != nil {
 		return fault{}
 	}
@@ -87,7 +87,7 @@ func (x *exchange) credentials() string {
 // and yet gets to the address that it connected to: unless the name is proven to be that address's, the address has to be
 // permitted by itself, too.
 func (x *exchange) permit(host string, proven func() bool) fault {
-	pol := x.p.opt.Policy
+	pol := x.opt.Policy
 	if !pol.Active() {
 		return fault{}
 	}
@@ -144,7 +144,7 @@ func (x *exchange) addrCheck() upstream.Check {
 		return nil
 	}
 	return func(a netip.AddrPort) error {
-		if d := x.p.opt.Policy.CheckAddr(x.asked, a.Addr()); !d.Allow {
+		if d := x.opt.Policy.CheckAddr(x.asked, a.Addr()); !d.Allow {
 			return &deniedError{d.Rule}
 		}
 		return nil
@@ -155,7 +155,7 @@ func (x *exchange) addrCheck() upstream.Check {
 func (x *exchange) connected(a netip.AddrPort) {
 	x.rec.Origin = a
 	if x.pending && a.IsValid() {
-		d := x.p.opt.Policy.CheckAddr(x.asked, a.Addr())
+		d := x.opt.Policy.CheckAddr(x.asked, a.Addr())
 		x.rec.Rule, x.rec.Reported = d.Rule, strings.Join(d.Reported, ",")
 	}
 }
@@ -165,7 +165,7 @@ func (x *exchange) mayHave(m *stored) bool {
 	if !x.pending {
 		return true
 	}
-	d := x.p.opt.Policy.CheckAddr(x.asked, m.addr.Addr())
+	d := x.opt.Policy.CheckAddr(x.asked, m.addr.Addr())
 	if !d.Allow || d.Pending {
 		return false
 	}
@@ -176,7 +176,7 @@ func (x *exchange) mayHave(m *stored) bool {
 // permitRaw asks the policy about a connection that is going to be relayed untouched, by the name that a TLS client asks
 // for and by the address.
 func (x *exchange) permitRaw() fault {
-	if !x.p.opt.Policy.Active() {
+	if !x.opt.Policy.Active() {
 		return fault{}
 	}
 	if name := x.c.serverName(); name != "" {
@@ -210,18 +210,18 @@ func (x *exchange) cut(f fault) {
 
 // isLogin tells whether a field says who asks, in a way that lanePermit looks at.
 func (c *conn) isLogin(name string) bool {
-	return c.p.opt.Auth != nil && c.mode == Explicit && strings.EqualFold(name, "Proxy-Authorization")
+	return c.opt.Auth != nil && c.mode == Explicit && strings.EqualFold(name, "Proxy-Authorization")
 }
 
 // lanePermit tells whether a request in the lane may have a stored response, for whom and what the policy says. Where that
 // takes more than a look, the answer is no, and the ordinary path decides.
 func (c *conn) lanePermit(now time.Time, e *entry) (user string, d policy.Decision, ok bool) {
-	if a := c.p.opt.Auth; a != nil && c.mode == Explicit {
+	if a := c.opt.Auth; a != nil && c.mode == Explicit {
 		if user, ok = a.Known(now, c.client.Addr(), c.req.Fields.Get("Proxy-Authorization")); !ok {
 			return "", d, false
 		}
 	}
-	pol := c.p.opt.Policy
+	pol := c.opt.Policy
 	if !pol.Active() {
 		return user, d, true
 	}

@@ -105,7 +105,7 @@ func TestPolicy_refusal(t *testing.T) {
 	for _, tt := range tests {
 		inBubble(t, Options{Policy: rulesOf(t, tt.rule)}, always(respond(200, "ok")), func(t *testing.T, w *world) {
 			rec := newRecords(t)
-			w.p.opt.Access = rec.log
+			w.p.opt().Access = rec.log
 			c := w.clientOf(tt.mode, "10.0.0.7:1234", tt.to)
 			if tt.mode == Explicit && tt.rule.Clients == nil {
 				c = w.client()
@@ -177,7 +177,7 @@ func TestPolicy_E2_E3_E4(t *testing.T) {
 			}
 			dns.set(name, ip)
 			time.Sleep(31 * time.Second) // what is known of names is forgotten
-			w.p.direct.CloseIdle()
+			w.p.opt().direct.CloseIdle()
 			each(name)
 		}
 		for _, d := range w.origin.dials {
@@ -244,7 +244,7 @@ func TestPolicy_report(t *testing.T) {
 		policy.Rule{Name: "fine", Action: policy.Allow, Methods: []string{"GET"}})
 	inBubble(t, Options{Policy: rules}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
 		rec := newRecords(t)
-		w.p.opt.Access = rec.log
+		w.p.opt().Access = rec.log
 		for range 2 {
 			if a := w.get(host + "/"); a.status != 200 {
 				t.Errorf("got %s; want 200", a.line)
@@ -304,7 +304,7 @@ func TestPolicy_raw(t *testing.T) {
 	for _, tt := range tests {
 		inBubble(t, Options{Policy: rulesOf(t, tt.rules...), Resolver: dns.resolver()}, func(*ask) string { return "" }, func(t *testing.T, w *world) {
 			rec := newRecords(t)
-			w.p.opt.Access = rec.log
+			w.p.opt().Access = rec.log
 			c := w.clientOf(TProxy, "10.0.0.7:1", tt.to)
 			c.send(string(tt.send[:len(tt.send)/2]))
 			time.Sleep(100 * time.Millisecond)
@@ -341,7 +341,7 @@ func TestLanePermit_allocations(t *testing.T) {
 		policy.Rule{Name: "anna", Action: policy.Allow, Users: []string{"anna"}})
 	login := guarded(t)
 	w := newWorld(t, Options{Policy: rules, Auth: login}, always(""))
-	c := &conn{p: w.p, mode: Explicit, client: netip.MustParseAddrPort("10.0.0.7:1")}
+	c := &conn{p: w.p, opt: w.p.opt(), mode: Explicit, client: netip.MustParseAddrPort("10.0.0.7:1")}
 	head := "GET http://www.example.test:8080/ HTTP/1.1\r\nHost: www.example.test:8080\r\n" + credentials("anna", "sesame") + "\r\n\r\n"
 	if err := wire.ParseRequest(head, wire.DefaultLimits(), &c.req); err != nil {
 		t.Fatal(err)

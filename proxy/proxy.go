@@ -8,9 +8,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,24 +21,20 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"github.com/jayproxy/jay/cache"
-	"github.com/jayproxy/jay/proxy/upstream"
 	"github.com/jayproxy/jay/proxy/wire"
 	"github.com/jayproxy/jay/tunnel"
 )
 
 // Proxy is a caching proxy. Make one with New, give it listeners with Serve, and end it with Shutdown.
 type Proxy struct {
-	opt      Options
+	current  atomic.Pointer[settings]
 	log      *slog.Logger
-	via      string // the pseudonym
 	store    *cache.Store[stored]
 	flights  flights
 	groups   groups
 	searches searches
 	tunnels  tunnel.Registry
 	gp       *goproxy.ProxyHttpServer
-	guarded  *upstream.Client // for other machines' clients: every address is checked before it is dialled
-	direct   *upstream.Client // for clients on this machine, which could reach everything without Jay, too
 	own      tunnel.Addresses
 	stats    counters
 	recent   recents
@@ -75,44 +68,20 @@ func New(o Options) (*Proxy, error) {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	p := &Proxy{
-		opt: o, log: o.Logger, via: o.Name, store: store,
+		log: o.Logger, store: store,
 		listeners: map[net.Listener]netip.AddrPort{},
 		reserved:  map[netip.AddrPort]int{},
 		conns:     map[*conn]struct{}{},
 		perClient: map[netip.Addr]int{},
-	}
-	if p.via == "" {
-		p.via = "jay-" + randomName()
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.flights.init(store.Epoch)
 	p.lanes.New = func() any { return new(exchange) }
 	p.outBufs.New = func() any { b := make([]byte, 0, 8<<10); return &b }
 	p.copyBufs.New = func() any { b := make([]byte, 64<<10); return &b }
-	p.guarded = upstream.New(p.upstreamOptions(p.reach))
-	p.direct = upstream.New(p.upstreamOptions(p.notOwn))
+	p.current.Store(p.settingsOf(o))
 	p.gp = p.dispatcher()
 	return p, nil
-}
-
-// randomName tells this instance from others in Via, so that two of them in a chain are no loop.
-func randomName() string {
-	var b [4]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
-func (p *Proxy) upstreamOptions(check func(netip.AddrPort) error) upstream.Options {
-	var conf *tls.Config
-	if p.opt.TLS != nil {
-		conf = p.opt.TLS.Clone()
-	}
-	return upstream.Options{
-		Check: check, Resolver: p.opt.Resolver, DialContext: p.opt.Dial, TLS: conf,
-		ConnectTimeout: p.opt.ConnectTimeout, HeaderTimeout: p.opt.HeaderTimeout, BodyIdleTimeout: p.opt.StallTimeout,
-		IdleTimeout:  p.opt.IdleTimeout,
-		MaxPerOrigin: p.opt.MaxOriginConnections, MaxInterim: p.opt.MaxInterim, Limits: p.opt.Limits,
-	}
 }
 
 // Serve accepts clients on ln until Shutdown, which makes it return nil. It owns ln from now on.
@@ -166,9 +135,9 @@ func (p *Proxy) unregister(ln net.Listener) {
 // admit starts serving a client, if it may use the proxy and there is room for it. Who may not is not answered: not a
 // byte of theirs is read.
 func (p *Proxy) admit(nc net.Conn, ln net.Listener, mode Mode) {
-	c := &conn{p: p, nc: nc, mode: mode, client: addrPort(nc.RemoteAddr()), persistent: true}
+	c := &conn{p: p, opt: p.opt(), nc: nc, mode: mode, client: addrPort(nc.RemoteAddr()), persistent: true}
 	c.local = p.thisMachine(c.client.Addr())
-	if !p.mayAsk(c) {
+	if !c.mayAsk() {
 		p.stats.refusedClients.Add(1)
 		p.log.Debug("client refused", "client", c.client.Addr().String())
 		nc.Close()
@@ -194,9 +163,9 @@ func (p *Proxy) remember(c *conn) bool {
 	switch {
 	case p.closing.Load():
 		return false
-	case p.opt.MaxConnections > 0 && len(p.conns) >= p.opt.MaxConnections:
+	case c.opt.MaxConnections > 0 && len(p.conns) >= c.opt.MaxConnections:
 		return false
-	case p.opt.MaxClientConnections > 0 && p.perClient[addr] >= p.opt.MaxClientConnections:
+	case c.opt.MaxClientConnections > 0 && p.perClient[addr] >= c.opt.MaxClientConnections:
 		return false
 	}
 	p.conns[c] = struct{}{}
@@ -261,8 +230,8 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		<-drained
 	}
 	p.cancel()
-	p.guarded.Close()
-	p.direct.Close()
+	p.opt().guarded.Close()
+	p.opt().direct.Close()
 	p.work.Wait()
 	p.store.Close()
 	return err

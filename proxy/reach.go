@@ -38,11 +38,11 @@ func (p *Proxy) thisMachine(a netip.Addr) bool {
 }
 
 // mayAsk tells whether a client may use the proxy at all.
-func (p *Proxy) mayAsk(c *conn) bool {
+func (c *conn) mayAsk() bool {
 	if c.local {
 		return true
 	}
-	for _, pre := range p.opt.AllowClients {
+	for _, pre := range c.opt.AllowClients {
 		if pre.Contains(c.client.Addr().WithZone("")) {
 			return true
 		}
@@ -111,7 +111,7 @@ func (p *Proxy) forbidden(a netip.Addr) bool {
 		return true
 	}
 	if a.IsPrivate() {
-		return p.opt.DenyPrivate
+		return p.opt().DenyPrivate
 	}
 	return special(a)
 }

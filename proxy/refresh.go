@@ -36,7 +36,7 @@ func (x *exchange) inBackground(fl *flight) *exchange {
 	req.Method = "GET"
 	req.Fields, _ = wire.ParseFields(string(req.Fields.Append(nil, rangeOrCondition))) // what was valid still is
 	y := &exchange{
-		p: x.p, c: &conn{p: x.p, client: x.c.client, local: x.c.local, mode: x.c.mode}, req: &req,
+		p: x.p, opt: x.opt, c: &conn{p: x.p, opt: x.opt, client: x.c.client, local: x.c.local, mode: x.c.mode}, req: &req,
 		origin: x.origin, client: x.client, scheme: x.scheme, authority: x.authority, url: x.url,
 		options: x.options, nominated: x.nominated, start: time.Now(),
 		ctx: fl.ctx, cancel: fl.cancel, background: true, asked: x.asked, pending: x.pending,

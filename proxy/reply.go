@@ -103,7 +103,7 @@ func (x *exchange) appendHead(dst []byte, f framing) []byte {
 		dst = appendNumber(dst, "Content-Length: ", r.length)
 	}
 	status := r.cacheStatus
-	if x.p.opt.HideCacheStatus && !x.c.local {
+	if x.opt.HideCacheStatus && !x.c.local {
 		status = nil
 	}
 	dst = appendVerdict(dst, r.age, status)
@@ -153,7 +153,7 @@ func (x *exchange) answer() bool {
 	f := x.frame()
 	r.begun = true
 	x.c.out = x.appendHead(x.c.borrow(), f)
-	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
 	if bodyless(x.req.Method, r.status) {
 		r.failed = x.flush()
 	} else {
@@ -227,7 +227,7 @@ func (x *exchange) writeVector() error {
 	if len(x.vector) == 0 {
 		return nil
 	}
-	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
 	x.sending = x.vector
 	n, err := x.sending.WriteTo(x.c.nc)
 	x.reply.written += max(n-head, 0)
@@ -297,7 +297,7 @@ func (x *exchange) sendPart(b []byte, f framing) error {
 	if f == byChunks {
 		x.c.out = append(x.c.out, "\r\n"...)
 	}
-	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
 	return x.flush()
 }
 

@@ -186,7 +186,7 @@ func (x *exchange) oneRange() (validation.ByteRange, bool) {
 		f.Has("If-None-Match") || f.Has("If-Modified-Since") || f.Has("If-Range") {
 		return validation.ByteRange{}, false
 	}
-	list, ok := validation.Ranges(x.fields, x.p.opt.MaxRanges)
+	list, ok := validation.Ranges(x.fields, x.opt.MaxRanges)
 	if !ok || len(list) != 1 || list[0].First < 0 {
 		return validation.ByteRange{}, false
 	}
@@ -244,7 +244,7 @@ func (x *exchange) waitFor(fl *flight) (landed bool) {
 	if !x.background {
 		defer x.c.watch(x.gone)()
 	}
-	limit := time.NewTimer(x.p.opt.CollapseWait)
+	limit := time.NewTimer(x.opt.CollapseWait)
 	defer limit.Stop()
 	select {
 	case <-fl.ready:

@@ -206,7 +206,7 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 		header["Age"] = age
 	}
 	before := &e.Meta.fresh
-	next.Meta.fresh = freshness.ParseResponse(&x.p.opt.Freshness, before.Status, header, r.RequestTime, r.ResponseTime)
+	next.Meta.fresh = freshness.ParseResponse(&x.opt.Freshness, before.Status, header, r.RequestTime, r.ResponseTime)
 	next.Meta.fresh.Authorized, next.Meta.fresh.SelfLocated = before.Authorized, before.SelfLocated
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.restricted = next.Meta.restricted || x.p.restricts(r.Addr)

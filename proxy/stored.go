@@ -78,7 +78,7 @@ func (x *exchange) examine(r *upstream.Response) *received {
 		}
 	}
 	v := &received{Response: r, fields: h}
-	v.fresh = freshness.ParseResponse(&x.p.opt.Freshness, r.Status, h, r.RequestTime, r.ResponseTime)
+	v.fresh = freshness.ParseResponse(&x.opt.Freshness, r.Status, h, r.RequestTime, r.ResponseTime)
 	v.fresh.Authorized = x.asks.Authorization
 	v.fresh.SelfLocated = x.selfLocated(h)
 	v.names, v.star = vary.Names(h["Vary"])

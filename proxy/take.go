@@ -63,7 +63,7 @@ func (x *exchange) unasked(status int) (fault, bool) {
 // allowSilence lets an event stream be silent for as long as an answer may take.
 func (x *exchange) allowSilence(r *upstream.Response) {
 	if strings.HasPrefix(strings.ToLower(r.Fields.Get("Content-Type")), "text/event-stream") {
-		r.AllowSilence(x.p.opt.HeaderTimeout)
+		r.AllowSilence(x.opt.HeaderTimeout)
 	}
 }
 

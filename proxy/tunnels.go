@@ -13,8 +13,8 @@ import (
 )
 
 // tunnelOptions bound a tunnel.
-func (p *Proxy) tunnelOptions() tunnel.Options {
-	return tunnel.Options{IdleTimeout: p.opt.TunnelIdle, DrainTimeout: p.opt.TunnelDrain, Lifetime: p.opt.TunnelLifetime}
+func (s *settings) tunnelOptions() tunnel.Options {
+	return tunnel.Options{IdleTimeout: s.TunnelIdle, DrainTimeout: s.TunnelDrain, Lifetime: s.TunnelLifetime}
 }
 
 // connect answers CONNECT: with a tunnel, or with a refusal that ends the connection, since what the client may have sent
@@ -38,7 +38,7 @@ func (x *exchange) connect() bool {
 	}
 	x.connected(addr)
 	x.c.out = append(x.c.borrow(), "HTTP/1.1 200 Connection established\r\n\r\n"...)
-	x.c.writeWithin(time.Now(), x.p.opt.WriteTimeout)
+	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
 	x.reply.status = 200
 	if err := x.flush(); err != nil {
 		origin.Close()
@@ -61,7 +61,7 @@ func (x *exchange) connectFault() fault {
 	if f := x.login(); f.status != 0 {
 		return f
 	}
-	if !x.c.local && !contains(x.p.opt.ConnectPorts, x.origin.Port) {
+	if !x.c.local && !contains(x.opt.ConnectPorts, x.origin.Port) {
 		return faultPort
 	}
 	return x.permit(x.origin.Host, nil)
@@ -69,7 +69,7 @@ func (x *exchange) connectFault() fault {
 
 // viaSelf tells whether a CONNECT has passed this proxy before.
 func (x *exchange) viaSelf() bool {
-	return loopedLines(x.req.Fields.Values("Via"), x.p.via)
+	return loopedLines(x.req.Fields.Values("Via"), x.opt.via)
 }
 
 // refuseTunnel answers a CONNECT that gets no tunnel. It always ends the connection.
@@ -90,7 +90,7 @@ func (x *exchange) relayTunnel(origin net.Conn, early []byte) {
 		x.rec.SNI, _, _ = tunnel.ServerName(fromClient)
 	}
 	x.c.giveBack()
-	res := x.p.tunnels.Join(x.p.ctx, x.c.nc, origin, tunnel.Early{FromClient: fromClient, FromOrigin: early}, x.p.tunnelOptions())
+	res := x.p.tunnels.Join(x.p.ctx, x.c.nc, origin, tunnel.Early{FromClient: fromClient, FromOrigin: early}, x.opt.tunnelOptions())
 	x.rec.Decision, x.rec.Cause = access.Tunnel, res.Cause
 	x.rec.BytesIn = res.Sent
 	x.reply.written = res.Received
@@ -148,7 +148,7 @@ func (c *conn) destination() (netip.AddrPort, error) {
 
 // refuseDirect answers a client that connected to an intercepting port itself: there is nowhere to send it on to but here.
 func (c *conn) refuseDirect(err error) bool {
-	c.readWithin(time.Now(), c.p.opt.HeadTimeout)
+	c.readWithin(time.Now(), c.opt.HeadTimeout)
 	if c.r.Wait() != nil {
 		return false
 	}
@@ -167,7 +167,7 @@ func (c *conn) refuseDirect(err error) bool {
 func (c *conn) speaksHTTP() bool {
 	wait := sniffWait
 	if c.dst.Port() == 80 {
-		wait = c.p.opt.IdleTimeout
+		wait = c.opt.IdleTimeout
 	}
 	c.readBy = time.Now().Add(wait)
 	c.nc.SetReadDeadline(c.readBy)
