@@ -143,9 +143,9 @@ func (x *exchange) setOrigin(scheme, host, port, path string, addr netip.AddrPor
 		x.authority += ":" + strconv.Itoa(int(n))
 	}
 	x.origin = upstream.Origin{TLS: scheme == "https", Host: host, Port: n, Addr: addr}
-	x.client = x.opt.guarded
+	x.client = x.p.guarded
 	if x.c.local {
-		x.client = x.opt.direct
+		x.client = x.p.direct
 	}
 	if path == "" || path[0] == '?' {
 		path = "/" + path

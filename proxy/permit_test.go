@@ -177,7 +177,7 @@ func TestPolicy_E2_E3_E4(t *testing.T) {
 			}
 			dns.set(name, ip)
 			time.Sleep(31 * time.Second) // what is known of names is forgotten
-			w.p.opt().direct.CloseIdle()
+			w.p.direct.CloseIdle()
 			each(name)
 		}
 		for _, d := range w.origin.dials {

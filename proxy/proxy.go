@@ -21,6 +21,7 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"github.com/jayproxy/jay/cache"
+	"github.com/jayproxy/jay/proxy/upstream"
 	"github.com/jayproxy/jay/proxy/wire"
 	"github.com/jayproxy/jay/tunnel"
 )
@@ -29,6 +30,8 @@ import (
 type Proxy struct {
 	current  atomic.Pointer[settings]
 	log      *slog.Logger
+	guarded  *upstream.Client // for other machines' clients: every address is checked before it is dialled
+	direct   *upstream.Client // for clients on this machine, which could reach everything without Jay, too
 	store    *cache.Store[stored]
 	flights  flights
 	groups   groups
@@ -79,7 +82,9 @@ func New(o Options) (*Proxy, error) {
 	p.lanes.New = func() any { return new(exchange) }
 	p.outBufs.New = func() any { b := make([]byte, 0, 8<<10); return &b }
 	p.copyBufs.New = func() any { b := make([]byte, 64<<10); return &b }
-	p.current.Store(p.settingsOf(o))
+	s := settingsOf(o, nil)
+	p.guarded, p.direct = upstream.New(p.guardedOptions(s)), upstream.New(p.directOptions(s))
+	p.current.Store(s)
 	p.gp = p.dispatcher()
 	return p, nil
 }
@@ -230,8 +235,8 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		<-drained
 	}
 	p.cancel()
-	p.opt().guarded.Close()
-	p.opt().direct.Close()
+	p.guarded.Close()
+	p.direct.Close()
 	p.work.Wait()
 	p.store.Close()
 	return err

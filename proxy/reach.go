@@ -93,11 +93,11 @@ func (p *Proxy) Reserve(a net.Addr) (release func()) {
 }
 
 // reach refuses addresses that a client on another machine must not reach through this one.
-func (p *Proxy) reach(to netip.AddrPort) error {
+func (p *Proxy) reach(s *settings, to netip.AddrPort) error {
 	if err := p.notOwn(to); err != nil {
 		return err
 	}
-	if p.forbidden(to.Addr()) {
+	if p.forbidden(s, to.Addr()) {
 		return errReach
 	}
 	return nil
@@ -105,13 +105,13 @@ func (p *Proxy) reach(to netip.AddrPort) error {
 
 // forbidden tells whether an address is closed to other machines' clients: this machine's own, those that have meaning
 // on one link or host only, and the IANA special-purpose ranges; private ones by option.
-func (p *Proxy) forbidden(a netip.Addr) bool {
+func (p *Proxy) forbidden(s *settings, a netip.Addr) bool {
 	a = embedded(a.Unmap().WithZone(""))
 	if p.thisMachine(a) {
 		return true
 	}
 	if a.IsPrivate() {
-		return p.opt().DenyPrivate
+		return s.DenyPrivate
 	}
 	return special(a)
 }

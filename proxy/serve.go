@@ -209,7 +209,7 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	next.Meta.fresh = freshness.ParseResponse(&x.opt.Freshness, before.Status, header, r.RequestTime, r.ResponseTime)
 	next.Meta.fresh.Authorized, next.Meta.fresh.SelfLocated = before.Authorized, before.SelfLocated
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
-	next.Meta.restricted = next.Meta.restricted || x.p.restricts(r.Addr)
+	next.Meta.restricted = next.Meta.restricted || x.restricts(r.Addr)
 	next.Meta.withholds = withholds(&next.Meta)
 	next.Meta.indexed = indexed(header)
 	next.Extra = next.Meta.size()

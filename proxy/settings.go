@@ -13,22 +13,23 @@ import (
 // a connection takes them anew for each request, and an exchange keeps those that it began with.
 type settings struct {
 	Options
-	via     string           // the pseudonym
-	guarded *upstream.Client // for other machines' clients: every address is checked before it is dialled
-	direct  *upstream.Client // for clients on this machine, which could reach everything without Jay, too
+	via string // the pseudonym
 }
 
 // opt are the settings in use now. Who asks twice may get two answers: what belongs to an exchange asks the exchange.
 func (p *Proxy) opt() *settings { return p.current.Load() }
 
-// settingsOf makes settings of options that have their defaults.
-func (p *Proxy) settingsOf(o Options) *settings {
+// settingsOf makes settings of options that have their defaults. before are those that they replace, or nil: a name that
+// was made up stays.
+func settingsOf(o Options, before *settings) *settings {
 	s := &settings{Options: o, via: o.Name}
-	if s.via == "" {
+	switch {
+	case s.via != "":
+	case before != nil && before.Name == "":
+		s.via = before.via
+	default:
 		s.via = "jay-" + randomName()
 	}
-	s.guarded = upstream.New(s.upstreamOptions(p.reach))
-	s.direct = upstream.New(s.upstreamOptions(p.notOwn))
 	return s
 }
 
@@ -39,13 +40,27 @@ func randomName() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (s *settings) upstreamOptions(check func(netip.AddrPort) error) upstream.Options {
+// guardedOptions are for the client that connects for other machines.
+func (p *Proxy) guardedOptions(s *settings) upstream.Options {
+	o := s.upstreamOptions()
+	o.Check = func(to netip.AddrPort) error { return p.reach(s, to) }
+	return o
+}
+
+// directOptions are for the client that connects for this machine.
+func (p *Proxy) directOptions(s *settings) upstream.Options {
+	o := s.upstreamOptions()
+	o.Check = p.notOwn
+	return o
+}
+
+func (s *settings) upstreamOptions() upstream.Options {
 	var conf *tls.Config
 	if s.TLS != nil {
 		conf = s.TLS.Clone()
 	}
 	return upstream.Options{
-		Check: check, Resolver: s.Resolver, DialContext: s.Dial, TLS: conf,
+		Resolver: s.Resolver, DialContext: s.Dial, TLS: conf,
 		ConnectTimeout: s.ConnectTimeout, HeaderTimeout: s.HeaderTimeout, BodyIdleTimeout: s.StallTimeout,
 		IdleTimeout:  s.IdleTimeout,
 		MaxPerOrigin: s.MaxOriginConnections, MaxInterim: s.MaxInterim, Limits: s.Limits,

@@ -135,7 +135,7 @@ func (x *exchange) newEntry(v *received, length int64) *entry {
 // would stay, uncounted, as long as a word of it.
 func (x *exchange) meta(v *received) stored {
 	m := stored{
-		fresh: v.fresh, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: x.p.restricts(v.Addr)}
+		fresh: v.fresh, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: x.restricts(v.Addr)}
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return ageOrLength(name) || forClientOnly(name)
 	}))
@@ -153,7 +153,7 @@ func (x *exchange) meta(v *received) stored {
 }
 
 // restricts tells whether only clients on this machine may have what comes from an address.
-func (p *Proxy) restricts(a netip.AddrPort) bool { return a.IsValid() && p.reach(a) != nil }
+func (x *exchange) restricts(a netip.AddrPort) bool { return a.IsValid() && x.p.reach(x.opt, a) != nil }
 
 // ownReason is a reason phrase in memory of its own.
 func ownReason(status int, reason string) string {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jayproxy/jay/proxy/wire"
@@ -108,7 +109,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 // Client sends requests to origins and keeps their connections. It is safe
 // for concurrent use.
 type Client struct {
-	opt    Options
+	live   atomic.Pointer[Options]
 	base   context.Context // done when the client is closed
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // lookups and connection attempts
@@ -126,14 +127,39 @@ type Client struct {
 // New returns a client. It is to be ended with [Client.Close].
 func New(opt Options) *Client {
 	c := &Client{
-		opt:   opt.withDefaults(),
 		pools: make(map[Origin]*pool),
 		conns: make(map[*conn]struct{}),
 	}
+	opt = opt.withDefaults()
+	c.live.Store(&opt)
 	c.names.answers = make(map[string]*answer)
 	c.base, c.cancel = context.WithCancel(context.Background())
 	return c
 }
+
+// Configure gives the client other options. Requests that run live on; their connections are closed behind them, idle ones
+// now, and names are looked up anew: whatever begins afterwards knows nothing of the former options.
+func (c *Client) Configure(opt Options) {
+	opt = opt.withDefaults()
+	c.names.mu.Lock()
+	c.mu.Lock()
+	c.live.Store(&opt)
+	clear(c.names.answers)
+	for _, p := range c.pools {
+		for p.open < opt.MaxPerOrigin && p.grant(nil) {
+			p.open++
+		}
+	}
+	idle := c.takeIdle()
+	c.mu.Unlock()
+	c.names.mu.Unlock()
+	for _, cn := range idle {
+		c.drop(cn)
+	}
+}
+
+// opt are the options in force. They are never changed, but replaced.
+func (c *Client) opt() *Options { return c.live.Load() }
 
 // Close closes every connection, idle or in use, and returns when no goroutine
 // of the client is left, save those that send the bodies of requests whose
@@ -160,14 +186,20 @@ func (c *Client) Close() {
 // CloseIdle closes the idle connections.
 func (c *Client) CloseIdle() {
 	c.mu.Lock()
-	var idle []*conn
-	for c.idle.oldest != nil {
-		idle = append(idle, c.removeIdle(c.idle.oldest))
-	}
+	idle := c.takeIdle()
 	c.mu.Unlock()
 	for _, cn := range idle {
 		c.drop(cn)
 	}
+}
+
+// takeIdle takes all idle connections out of their pools; c.mu is held.
+func (c *Client) takeIdle() []*conn {
+	var idle []*conn
+	for c.idle.oldest != nil {
+		idle = append(idle, c.removeIdle(c.idle.oldest))
+	}
+	return idle
 }
 
 // spawn runs f in a goroutine that Close waits for. It reports whether it did:

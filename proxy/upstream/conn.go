@@ -15,6 +15,7 @@ import (
 // belongs to one exchange.
 type conn struct {
 	client *Client
+	by     *Options // those in force when it was opened
 	pool   *pool
 	addr   netip.AddrPort
 	nc     net.Conn // what requests are written to: transport, or TLS over it
@@ -37,11 +38,12 @@ type conn struct {
 
 // newConn connects to the origin of p.
 func (c *Client) newConn(ctx context.Context, p *pool, check Check) (*conn, error) {
+	by := c.opt()
 	transport, addr, err := c.dial(ctx, p.origin, check)
 	if err != nil {
 		return nil, err
 	}
-	cn := &conn{client: c, pool: p, addr: addr, nc: transport, transport: transport}
+	cn := &conn{client: c, by: by, pool: p, addr: addr, nc: transport, transport: transport}
 	cn.abort = func() { transport.Close() }
 	if p.origin.TLS {
 		cn.tap = &tapConn{Conn: transport}

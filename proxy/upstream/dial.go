@@ -29,7 +29,7 @@ func (c *Client) DialChecked(ctx context.Context, o Origin, check Check) (net.Co
 // connectContext derives the context of one connection attempt from that of a
 // request: it ends after the connect timeout and with the client.
 func (c *Client) connectContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, c.opt.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.opt().ConnectTimeout)
 	stop := context.AfterFunc(c.base, cancel)
 	return ctx, func() { stop(); cancel() }
 }
@@ -100,7 +100,7 @@ func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort, check Chec
 		if err := c.check(addrs[0], check); err != nil {
 			return nil, addrs[0], err
 		}
-		nc, err := c.opt.DialContext(ctx, "tcp", addrs[0].String())
+		nc, err := c.opt().DialContext(ctx, "tcp", addrs[0].String())
 		return nc, addrs[0], err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -111,7 +111,7 @@ func (c *Client) connect(ctx context.Context, addrs []netip.AddrPort, check Chec
 
 // check asks the policy about an address that is going to be dialled now.
 func (c *Client) check(addr netip.AddrPort, besides Check) error {
-	for _, check := range [...]Check{c.opt.Check, besides} {
+	for _, check := range [...]Check{c.opt().Check, besides} {
 		if check == nil {
 			continue
 		}
@@ -187,7 +187,7 @@ func (r *race) start() {
 
 // attempt connects to addr. A connection that comes after the race is closed.
 func (r *race) attempt(addr netip.AddrPort) {
-	nc, err := r.c.opt.DialContext(r.ctx, "tcp", addr.String())
+	nc, err := r.c.opt().DialContext(r.ctx, "tcp", addr.String())
 	select {
 	case r.results <- attempt{nc, addr, err}:
 	case <-r.ctx.Done():

@@ -49,3 +49,13 @@ func (c *Client) AcquireFresh(ctx context.Context, o Origin) (nc net.Conn, put f
 	}
 	return cn.nc, func() { c.put(cn) }, nil
 }
+
+// Waiting is how many wait for a slot.
+func (c *Client) Waiting() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pools {
+		n += len(p.waiters)
+	}
+	return n
+}

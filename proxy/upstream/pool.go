@@ -88,7 +88,7 @@ func (c *Client) takeNow(p *pool, fresh bool) (cn *conn, turn chan *conn) {
 	switch {
 	case n > 0 && !fresh:
 		return c.removeIdle(p.idle[n-1]), nil
-	case p.open < c.opt.MaxPerOrigin:
+	case p.open < c.opt().MaxPerOrigin:
 		p.open++
 		return nil, nil
 	case n > 0:
@@ -101,7 +101,7 @@ func (c *Client) takeNow(p *pool, fresh bool) (cn *conn, turn chan *conn) {
 
 // wait waits for its turn.
 func (c *Client) wait(ctx context.Context, p *pool, turn chan *conn) (*conn, error) {
-	limit := time.NewTimer(c.opt.ConnectTimeout)
+	limit := time.NewTimer(c.opt().ConnectTimeout)
 	defer limit.Stop()
 	var err error
 	select {
@@ -149,11 +149,11 @@ func (c *Client) open(ctx context.Context, p *pool, check Check) (*conn, error) 
 	return cn, nil
 }
 
-// put makes cn available again.
+// put makes cn available again, unless it was opened by other options than those in force.
 func (c *Client) put(cn *conn) {
 	p := cn.pool
 	c.mu.Lock()
-	if c.closed {
+	if c.closed || cn.by != c.opt() {
 		c.mu.Unlock()
 		c.drop(cn)
 		return
@@ -163,15 +163,15 @@ func (c *Client) put(cn *conn) {
 		return
 	}
 	var over *conn
-	if len(p.idle) >= c.opt.MaxIdlePerOrigin {
+	if len(p.idle) >= c.opt().MaxIdlePerOrigin {
 		over = c.removeIdle(p.idle[0])
-	} else if c.idle.n >= c.opt.MaxIdle {
+	} else if c.idle.n >= c.opt().MaxIdle {
 		over = c.removeIdle(c.idle.oldest)
 	}
 	cn.idleSince = time.Now()
 	p.idle = append(p.idle, cn)
 	c.idle.push(cn)
-	c.armReaper(c.opt.IdleTimeout / 4)
+	c.armReaper(c.opt().IdleTimeout / 4)
 	c.mu.Unlock()
 	if over != nil {
 		c.drop(over)
@@ -251,13 +251,13 @@ func (c *Client) reap() {
 	var dead []*conn
 	for cn := c.idle.oldest; cn != nil; {
 		next := cn.newer
-		if now.Sub(cn.idleSince) >= c.opt.IdleTimeout || cn.readable() {
+		if now.Sub(cn.idleSince) >= c.opt().IdleTimeout || cn.readable() {
 			dead = append(dead, c.removeIdle(cn))
 		}
 		cn = next
 	}
 	if cn := c.idle.oldest; cn != nil {
-		c.armReaper(min(c.opt.IdleTimeout-now.Sub(cn.idleSince), c.opt.IdleTimeout/4))
+		c.armReaper(min(c.opt().IdleTimeout-now.Sub(cn.idleSince), c.opt().IdleTimeout/4))
 	}
 	c.mu.Unlock()
 	for _, cn := range dead {

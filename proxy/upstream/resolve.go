@@ -123,9 +123,9 @@ func (n *names) makeRoom(now time.Time) {
 // lookup asks the resolver and completes a.
 func (c *Client) lookup(host string, a *answer) {
 	defer close(a.done)
-	ctx, cancel := context.WithTimeout(c.base, c.opt.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(c.base, c.opt().ConnectTimeout)
 	defer cancel()
-	addrs, err := c.opt.Resolver.LookupNetIP(ctx, "ip", host)
+	addrs, err := c.opt().Resolver.LookupNetIP(ctx, "ip", host)
 	for _, addr := range addrs[:min(len(addrs), maxAddrs)] {
 		a.addrs = append(a.addrs, addr.WithZone("").Unmap())
 	}

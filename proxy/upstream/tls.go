@@ -46,7 +46,7 @@ func (t *tapConn) Read(p []byte) (int, error) {
 
 // handshake opens TLS to host over tap.
 func (c *Client) handshake(ctx context.Context, tap *tapConn, host string) (*tls.Conn, error) {
-	cfg := c.opt.TLS.Clone()
+	cfg := c.opt().TLS.Clone()
 	cfg.ServerName = strings.TrimSuffix(host, ".")
 	tc := tls.Client(tap, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
