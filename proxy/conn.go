@@ -14,12 +14,19 @@ import (
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
-// The states of a client connection. Shutdown may close an idle one at once; a busy one ends itself after its exchange.
+// The states of a client connection. Shutdown closes an idle one after partingWait; a parting one, which has become idle
+// since, ends by itself after the same time, and a busy one after its exchange.
 const (
 	connIdle int32 = iota
+	connParting
 	connBusy
 	connClosed
 )
+
+// partingWait is how long a connection without a request stays open when the proxy ends: HTTP/1.1 has no other way to say
+// that no more requests are taken than in an answer, so one that is on its way, or that is about to be, gets an answer that
+// ends the connection. Who has been silent for so long will hardly speak at the very moment that it is closed.
+const partingWait = time.Second
 
 // conn is one client's connection: one goroutine reads its requests and answers them in order.
 type conn struct {
@@ -55,10 +62,7 @@ func (c *conn) serve() {
 
 // next waits for one request and answers it. It returns false when the connection is done.
 func (c *conn) next(now time.Time) bool {
-	c.readWithin(now, c.opt.IdleTimeout)
-	if !c.idle() {
-		return false
-	}
+	c.idle(now)
 	if err := c.r.Wait(); err != nil || !c.busy() {
 		return false
 	}
@@ -78,15 +82,21 @@ func (c *conn) next(now time.Time) bool {
 	return c.exchange(now)
 }
 
-// idle marks the connection as waiting; false means that the proxy is ending.
-func (c *conn) idle() bool {
+// idle marks the connection as waiting for its next request, for as long as it may.
+func (c *conn) idle(now time.Time) {
 	c.giveBack()
 	c.state.Store(connIdle) // first: Shutdown sets closing first, so that one of the two sees the other
-	return c.r.Pending() || !c.p.closing.Load()
+	wait := c.opt.IdleTimeout
+	if c.p.closing.Load() && c.state.CompareAndSwap(connIdle, connParting) {
+		wait = min(wait, partingWait)
+	}
+	c.readWithin(now, wait)
 }
 
 // busy marks the connection as having a request; false means that Shutdown was faster.
-func (c *conn) busy() bool { return c.state.CompareAndSwap(connIdle, connBusy) }
+func (c *conn) busy() bool {
+	return c.state.CompareAndSwap(connIdle, connBusy) || c.state.CompareAndSwap(connParting, connBusy)
+}
 
 // readHead reads a whole head. The time for it counts from its first byte, however slowly the rest drips in.
 func (c *conn) readHead() (string, error) {

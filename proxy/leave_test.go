@@ -160,7 +160,8 @@ func TestOriginConnections(t *testing.T) {
 	}
 }
 
-// TestShutdown checks that idle connections end at once, that running exchanges finish, and that nothing is left.
+// TestShutdown checks that idle connections end after a second in which a request on them is still answered, that running
+// exchanges finish, and that nothing is left.
 func TestShutdown(t *testing.T) {
 	inBubble(t, Options{}, func(a *ask) string {
 		time.Sleep(5 * time.Second)
@@ -168,8 +169,9 @@ func TestShutdown(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		w.get(host + "/stale")
 		time.Sleep(10 * time.Second)
-		idle, silent, busy := w.client(), w.client(), w.client()
+		idle, silent, busy, late := w.client(), w.client(), w.client(), w.client()
 		idle.get(host + "/stale") // and a revalidation in the background
+		late.get(host + "/stale")
 		busy.send(request("GET", host+"/", "") + request("GET", host+"/next", ""))
 		time.Sleep(time.Second)
 		ended := make(chan error)
@@ -179,16 +181,21 @@ func TestShutdown(t *testing.T) {
 			defer cancel()
 			ended <- w.p.Shutdown(ctx)
 		}()
+		time.Sleep(partingWait - time.Millisecond)
+		late.send(request("POST", host+"/late", "x"))
 		for name, c := range map[string]*client{"idle": idle, "silent": silent} {
-			if _, err := c.r.ReadByte(); err != io.EOF || time.Since(start) != 0 {
-				t.Errorf("%s: got %v after %v; want the end at once", name, err, time.Since(start))
+			if _, err := c.r.ReadByte(); err != io.EOF || time.Since(start) != partingWait {
+				t.Errorf("%s: got %v after %v; want the end after %v", name, err, time.Since(start), partingWait)
 			}
+		}
+		if a := late.read("POST"); a.cut || a.body != "done" || a.get("Connection") != "close" {
+			t.Errorf("late: got %q %q; want an answer and close", a.line, a.head)
 		}
 		if a := busy.read("GET"); a.body != "done" || a.get("Connection") != "close" {
 			t.Errorf("busy: got %q %q; want its answer and close", a.line, a.head)
 		}
-		if err := <-ended; err != nil || time.Since(start) > 5*time.Second {
-			t.Errorf("Shutdown: %v after %v; want nil after 4 s", err, time.Since(start))
+		if err := <-ended; err != nil || time.Since(start) > 6*time.Second {
+			t.Errorf("Shutdown: %v after %v; want nil after 6 s", err, time.Since(start))
 		}
 		here, there := net.Pipe()
 		defer here.Close()

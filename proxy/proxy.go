@@ -55,6 +55,7 @@ type Proxy struct {
 	closing   atomic.Bool
 	mu        sync.Mutex
 	listeners map[net.Listener]netip.AddrPort
+	accepting sync.WaitGroup         // loops of Serve
 	reserved  map[netip.AddrPort]int // further addresses of Jay's own, see Reserve
 	conns     map[*conn]struct{}
 	perClient map[netip.Addr]int
@@ -127,6 +128,7 @@ func (p *Proxy) register(ln net.Listener) bool {
 		return false
 	}
 	p.listeners[ln] = addrPort(ln.Addr())
+	p.accepting.Add(1)
 	return true
 }
 
@@ -135,6 +137,7 @@ func (p *Proxy) unregister(ln net.Listener) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.listeners, ln)
+	p.accepting.Done()
 }
 
 // admit starts serving a client, if it may use the proxy and there is room for it. Who may not is not answered: not a
@@ -160,14 +163,13 @@ func (p *Proxy) admit(nc net.Conn, ln net.Listener, mode Mode) {
 	}()
 }
 
-// remember counts a connection against the limits; false means that one of them is reached, or that the proxy ends.
+// remember counts a connection against the limits; false means that one of them is reached. One that was accepted before
+// Shutdown closed the listener is served like others.
 func (p *Proxy) remember(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	addr := c.client.Addr()
 	switch {
-	case p.closing.Load():
-		return false
 	case c.opt.MaxConnections > 0 && len(p.conns) >= c.opt.MaxConnections:
 		return false
 	case c.opt.MaxClientConnections > 0 && p.perClient[addr] >= c.opt.MaxClientConnections:
@@ -207,23 +209,26 @@ func (p *Proxy) contain() {
 // errFault is what becomes of a body whose reading a fault of Jay's own has ended.
 var errFault = errors.New("proxy: internal error")
 
-// Shutdown ends the proxy: no new connections, idle ones close at once, running exchanges may finish and tunnels may end
-// by themselves until ctx ends, then what is left is cut. When it returns, no goroutine and no descriptor of the
-// proxy is left. It returns ctx's error if anything had to be cut.
+// Shutdown ends the proxy: no new connections, running exchanges may finish and tunnels may end by themselves until ctx
+// ends, then what is left is cut. Answers say that their connection ends; an idle connection may bring one more request
+// within a second. When it returns, no goroutine and no descriptor of the proxy is left. It returns ctx's error if
+// anything had to be cut.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.closing.Store(true)
 	p.mu.Lock()
 	for ln := range p.listeners {
 		ln.Close()
 	}
-	p.closeConns(func(c *conn) bool { return c.state.CompareAndSwap(connIdle, connClosed) })
 	p.mu.Unlock()
+	p.accepting.Wait()
 	drained := make(chan struct{})
 	go func() {
 		p.gone.Wait()
 		close(drained)
 	}()
-	err := p.tunnels.Shutdown(ctx)
+	parting := time.AfterFunc(partingWait, p.closeIdle)
+	defer parting.Stop()
+	var err error
 	select {
 	case <-drained:
 	case <-ctx.Done():
@@ -234,12 +239,20 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		p.mu.Unlock()
 		<-drained
 	}
+	_ = p.tunnels.Shutdown(ctx) // none is left: each belongs to a connection
 	p.cancel()
 	p.guarded.Close()
 	p.direct.Close()
 	p.work.Wait()
 	p.store.Close()
 	return err
+}
+
+// closeIdle closes the connections that have brought no request since before Shutdown.
+func (p *Proxy) closeIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closeConns(func(c *conn) bool { return c.state.CompareAndSwap(connIdle, connClosed) })
 }
 
 // closeConns closes the connections that match; p.mu is held.
