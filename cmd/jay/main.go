@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/jayproxy/jay/config"
+	"github.com/jayproxy/jay/tunnel/netfilter"
 )
 
 // The exit codes besides 0.
@@ -29,6 +30,7 @@ type process struct {
 	stdout, stderr io.Writer
 	host           func() config.Host
 	notify         func(chan<- os.Signal) // asks for the signals that a server obeys
+	filter         *netfilter.Host
 }
 
 func main() {
@@ -36,6 +38,7 @@ func main() {
 		getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr,
 		host:   host,
 		notify: notify,
+		filter: netfilter.This(),
 	}
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }
