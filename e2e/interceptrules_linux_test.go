@@ -27,7 +27,7 @@ func TestInterceptRules(t *testing.T) {
 				must(t, n.router.Run("iptables -t nat -A PREROUTING -i other0 -j ACCEPT; nft add table inet other; ip rule add fwmark 1 lookup 101"))
 				state := func() string {
 					return run("iptables -t nat -S") + run("iptables -t mangle -S") + run("ip6tables -t nat -S") + run("ip6tables -t mangle -S") +
-						run("nft list tables inet") + run("ip rule") + run("ip -6 rule") + run("ip route show table all type local") + run("ip -6 route show table all type local")
+						run("nft list tables inet") + run("ip rule") + run("ip -6 rule") + run("ip route show table all dev lo") + run("ip -6 route show table all dev lo")
 				}
 				before := state()
 				change := binary + " intercept-rules --intercept :3129 --interface lan0 --mode " + mode + " --backend " + backend
