@@ -90,7 +90,8 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// Serve accepts clients on ln until Shutdown, which makes it return nil. It owns ln from now on.
+// Serve accepts clients on ln until Shutdown, or until ln is closed, both of which make it return nil. It owns ln from now
+// on; closing it ends none of the connections that it has accepted.
 func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 	if !p.register(ln) {
 		ln.Close()
@@ -105,7 +106,7 @@ func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 		case err == nil:
 			pause = 0
 			p.admit(nc, ln, mode)
-		case p.closing.Load():
+		case p.closing.Load(), errors.Is(err, net.ErrClosed):
 			return nil
 		case temporary(err):
 			pause = min(max(2*pause, 5*time.Millisecond), 100*time.Millisecond)

@@ -16,26 +16,8 @@ import (
 // leastToken is how many characters a token must have.
 const leastToken = 16
 
-// openAdmin opens the admin listener; nil if there is to be none. When the address is taken and nobody chose it, Jay does
-// without: a second one on the same machine must start as easily as the first.
-func (s *server) openAdmin(ctx context.Context, c *config.Config, chosen bool) (net.Listener, error) {
-	if c.Admin == config.AdminOff {
-		return nil, nil
-	}
-	ln, err := admin.Listen(ctx, c.Admin)
-	if err == nil {
-		return ln, nil
-	}
-	err = listenError(c.Admin, err)
-	if chosen {
-		return nil, fmt.Errorf("admin: %w", err)
-	}
-	s.log.Warn("there is no status page; choose an address for it with --admin, or off", "error", err)
-	return nil, nil
-}
-
-// startAdmin makes the admin server for a listener.
-func (s *server) startAdmin(ln net.Listener, c *config.Config, token string) {
+// startAdmin makes the admin server.
+func (s *server) startAdmin(c *config.Config, token string) {
 	o := admin.Options{
 		Proxy: s.proxy, Token: token, Version: buildVersion(), StripQuery: c.LogStripQuery,
 		LogDropped: s.access.Dropped, Logger: s.log,
@@ -49,16 +31,12 @@ func (s *server) startAdmin(ln net.Listener, c *config.Config, token string) {
 	if host, _, err := net.SplitHostPort(c.Admin); err == nil {
 		o.Names = append(o.Names, host)
 	}
-	s.proxy.Reserve(ln.Addr()) // from now on, not only once it is served
-	s.admin, s.adminListener = admin.New(o), ln
+	s.admin = admin.New(o)
 }
 
-// serveAdmin serves the admin listener until it is shut down. That it fails is no reason for the proxy to end.
-func (s *server) serveAdmin() {
-	if s.admin == nil {
-		return
-	}
-	if err := s.admin.Serve(s.adminListener); err != nil {
+// serveAdmin serves an admin listener until it is closed. That it fails is no reason for the proxy to end.
+func (s *server) serveAdmin(ln net.Listener) {
+	if err := s.admin.Serve(ln); err != nil {
 		s.log.Error("the status page has ended", "error", err)
 	}
 }
@@ -93,13 +71,14 @@ func adminToken(c *config.Config) (string, error) {
 
 // adminText says where the admin listener is, for the banner.
 func (s *server) adminText() string {
+	ln := s.listeners.admin()
 	switch {
-	case s.admin == nil:
+	case ln == nil:
 		return ""
-	case s.adminListener.Addr().Network() == "unix":
-		return "admin socket " + s.adminListener.Addr().String()
+	case ln.Addr().Network() == "unix":
+		return "admin socket " + ln.Addr().String()
 	}
-	return "status page on " + clientURL(s.adminListener.Addr()) + "/"
+	return "status page on " + clientURL(ln.Addr()) + "/"
 }
 
 // errAdminOff says why a command cannot reach a running Jay.

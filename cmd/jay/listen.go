@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,38 +10,6 @@ import (
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy"
 )
-
-// listener is an open socket and what its clients are.
-type listener struct {
-	net.Listener
-	mode proxy.Mode
-}
-
-// listen opens all listeners, or none and says why.
-func listen(ctx context.Context, c *config.Config) ([]listener, error) {
-	var all []listener
-	open := func(addresses []string, mode proxy.Mode) error {
-		for _, address := range addresses {
-			ln, err := proxy.Listen(ctx, address, mode)
-			if err != nil {
-				return listenError(address, err)
-			}
-			all = append(all, listener{ln, mode})
-		}
-		return nil
-	}
-	err := open(c.Listen, proxy.Explicit)
-	if err == nil {
-		err = open(c.Intercept, interceptMode(c))
-	}
-	if err != nil {
-		for _, ln := range all {
-			ln.Close()
-		}
-		return nil, err
-	}
-	return all, nil
-}
 
 // interceptMode is the proxy's word for the mode of intercepting listeners.
 func interceptMode(c *config.Config) proxy.Mode {

@@ -39,14 +39,14 @@ type server struct {
 	proxy     *proxy.Proxy
 	log       *slog.Logger
 	access    *access.Log
-	listeners []listener
+	listeners listeners
+	failed    chan error // of a listener
 	signals   chan os.Signal
 	grace     time.Duration
 	collector collector
 	rules     rules
 
-	admin         *admin.Server // nil: there is none
-	adminListener net.Listener
+	admin *admin.Server // nil: there is none
 }
 
 // start opens what the proxy needs. When it fails, nothing stays open. adminChosen tells that the admin address is no
@@ -60,29 +60,28 @@ func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{log: p.logger(c), signals: make(chan os.Signal, 4), grace: c.ShutdownTimeout}
+	s := &server{log: p.logger(c), signals: make(chan os.Signal, 4), failed: make(chan error, 1), grace: c.ShutdownTimeout}
 	s.access, err = access.Open(access.Options{
 		Path: c.AccessLog, Format: c.LogFormat, StripQuery: c.LogStripQuery, Stdout: p.stdout, Logger: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.listeners, err = listen(ctx, c)
+	s.listeners.log, s.listeners.spare = s.log, !adminChosen
+	ch, err := s.listeners.prepare(ctx, placesOf(c))
 	if err != nil {
 		return nil, errors.Join(err, s.access.Close())
 	}
-	adminListener, err := s.openAdmin(ctx, c, adminChosen)
-	if err != nil {
-		return nil, errors.Join(err, s.undo(nil))
-	}
+	ch.commit()
 	opt.Logger, opt.Access = s.log, s.access
 	s.rules.policy, s.rules.auth = opt.Policy, opt.Auth
 	s.proxy, err = proxy.New(opt)
 	if err != nil {
-		return nil, errors.Join(err, s.undo(adminListener))
+		s.listeners.close()
+		return nil, errors.Join(err, s.access.Close())
 	}
-	if adminListener != nil {
-		s.startAdmin(adminListener, c, token)
+	if s.listeners.admin() != nil {
+		s.startAdmin(c, token)
 	}
 	if p.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit(c, p.host().Memory))
@@ -90,17 +89,6 @@ func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool)
 	s.collector.off = p.getenv("GOGC") != ""
 	p.notify(s.signals)
 	return s, nil
-}
-
-// undo closes what was opened before something failed.
-func (s *server) undo(admin net.Listener) error {
-	for _, ln := range s.listeners {
-		ln.Close()
-	}
-	if admin != nil {
-		admin.Close()
-	}
-	return s.access.Close()
 }
 
 // logger writes messages to standard error, as JSON where the access log is.
@@ -135,9 +123,12 @@ func memoryLimit(c *config.Config, memory int64) int64 {
 func (p *process) banner(c *config.Config, s *server) {
 	var b strings.Builder
 	usable := ""
-	for _, ln := range s.listeners {
-		if ln.mode != proxy.Explicit {
-			fmt.Fprintf(&b, "jay: intercepting on %s (%v)\n", ln.Addr(), ln.mode)
+	for _, ln := range s.listeners.open {
+		if ln.place.admin {
+			continue
+		}
+		if ln.place.mode != proxy.Explicit {
+			fmt.Fprintf(&b, "jay: intercepting on %s (%v)\n", ln.Addr(), ln.place.mode)
 			continue
 		}
 		fmt.Fprintf(&b, "jay: listening on %s\n", ln.Addr())
@@ -182,10 +173,9 @@ func clientURL(a net.Addr) string {
 
 // run serves until it is told to stop, or until a listener fails.
 func (s *server) run(ctx context.Context) error {
-	go s.serveAdmin()
-	failed := make(chan error, len(s.listeners))
-	for _, ln := range s.listeners {
-		go func() { failed <- s.proxy.Serve(ln.Listener, ln.mode) }()
+	s.listeners.serve = s.serveListener
+	for _, ln := range s.listeners.open {
+		s.serveListener(ln)
 	}
 	var failure error
 	s.collector.look(0, 0)
@@ -201,7 +191,7 @@ func (s *server) run(ctx context.Context) error {
 				s.reopen()
 				s.reload()
 			}
-		case failure = <-failed:
+		case failure = <-s.failed:
 			running = false
 		case <-ctx.Done():
 			running = false
@@ -214,6 +204,26 @@ func (s *server) run(ctx context.Context) error {
 		return &exitError{code: codeFailure, err: failure}
 	}
 	return nil
+}
+
+// serveListener lets clients in until the listener is closed. The first that fails ends the proxy.
+func (s *server) serveListener(ln listener) {
+	if ln.place.admin {
+		release := s.proxy.Reserve(ln.Addr()) // from now on, not only once it is served
+		go func() {
+			defer release()
+			s.serveAdmin(ln.Listener)
+		}()
+		return
+	}
+	go func() {
+		if err := s.proxy.Serve(ln.Listener, ln.place.mode); err != nil {
+			select {
+			case s.failed <- err:
+			default: // another one was first
+			}
+		}
+	}()
 }
 
 // reopen reopens the access log.

@@ -142,11 +142,12 @@ func clearSocket(path string) error {
 	return nil
 }
 
-// Serve answers requests on ln until Shutdown, which makes it return nil. Nobody reaches ln through the proxy.
+// Serve answers requests on ln until Shutdown, or until ln is closed, both of which make it return nil. Nobody reaches ln
+// through the proxy.
 func (s *Server) Serve(ln net.Listener) error {
 	release := s.opt.Proxy.Reserve(ln.Addr())
 	defer release()
-	if err := s.http.Serve(&limited{Listener: ln, slots: make(chan struct{}, maxConns)}); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(&limited{Listener: ln, slots: make(chan struct{}, maxConns)}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("admin: %w", err)
 	}
 	return nil

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"syscall"
+
+	"github.com/jayproxy/jay/config"
+	"github.com/jayproxy/jay/proxy"
+	"github.com/jayproxy/jay/proxy/admin"
+)
+
+// place is where a listener is and what it is for. Two that are equal need one listener only: it stays when the
+// configuration is read anew.
+type place struct {
+	address string // as configured
+	admin   bool   // the status page and the commands; otherwise for clients
+	mode    proxy.Mode
+}
+
+// String names the place in messages.
+func (pl place) String() string {
+	if pl.admin {
+		return "admin " + pl.address
+	}
+	return pl.mode.String() + " " + pl.address
+}
+
+// placesOf are the places where a configuration wants listeners.
+func placesOf(c *config.Config) []place {
+	var all []place
+	for _, address := range c.Listen {
+		all = append(all, place{address: address, mode: proxy.Explicit})
+	}
+	for _, address := range c.Intercept {
+		all = append(all, place{address: address, mode: interceptMode(c)})
+	}
+	if c.Admin != config.AdminOff {
+		all = append(all, place{address: c.Admin, admin: true})
+	}
+	return all
+}
+
+// open opens a listener at the place.
+func (pl place) open(ctx context.Context) (net.Listener, error) {
+	if pl.admin {
+		return admin.Listen(ctx, pl.address)
+	}
+	return proxy.Listen(ctx, pl.address, pl.mode)
+}
+
+// listener is an open socket at its place.
+type listener struct {
+	net.Listener
+	place place
+}
+
+// listeners are those that are open.
+type listeners struct {
+	open  []listener
+	serve func(listener) // lets clients in, in a goroutine of its own; nil: not yet
+	log   *slog.Logger
+	// spare tells that Jay does without the admin listener rather than not at all: nobody chose its address.
+	spare bool
+}
+
+// change is what it takes to get from the listeners that are open to those that are wanted. New ones are open already;
+// old ones are still open, except for those in the way of new ones.
+type change struct {
+	set    *listeners
+	kept   []listener
+	opened []listener
+	gone   []listener // to be closed, or closed already
+	early  []place    // of those closed already, for undo
+}
+
+// prepare opens what is wanted and not open yet. When that fails, everything is as before.
+func (s *listeners) prepare(ctx context.Context, want []place) (*change, error) {
+	ch, come := s.compare(want)
+	var blocked []place
+	for _, pl := range come {
+		ln, err := pl.open(ctx)
+		switch {
+		case err == nil:
+			ch.opened = append(ch.opened, listener{ln, pl})
+		case errors.Is(err, syscall.EADDRINUSE) && ch.holds(pl):
+			blocked = append(blocked, pl)
+		case pl.admin && s.spare:
+			s.log.Warn("there is no status page; choose an address for it with --admin, or off", "error", listenError(pl.address, err))
+		default:
+			return nil, errors.Join(placeError(pl, err), ch.undo(ctx))
+		}
+	}
+	if err := ch.replace(ctx, blocked); err != nil {
+		return nil, errors.Join(err, ch.undo(ctx))
+	}
+	return ch, nil
+}
+
+// placeError says what is wrong with a place.
+func placeError(pl place, err error) error {
+	err = listenError(pl.address, err)
+	if pl.admin {
+		return fmt.Errorf("admin: %w", err)
+	}
+	return err
+}
+
+// compare sorts the open listeners into those that stay and those that go, and returns the places that are new.
+func (s *listeners) compare(want []place) (ch *change, come []place) {
+	ch = &change{set: s, gone: slices.Clone(s.open)}
+	for _, pl := range want {
+		i := slices.IndexFunc(ch.gone, func(ln listener) bool { return ln.place == pl })
+		if i < 0 {
+			come = append(come, pl)
+			continue
+		}
+		ch.kept = append(ch.kept, ch.gone[i])
+		ch.gone = slices.Delete(ch.gone, i, i+1)
+	}
+	return ch, come
+}
+
+// holds tells whether a listener that goes has the port of a place.
+func (ch *change) holds(pl place) bool {
+	return slices.ContainsFunc(ch.gone, func(ln listener) bool { return samePort(ln, pl) })
+}
+
+// samePort tells whether a listener has the port that a place wants.
+func samePort(ln listener, pl place) bool {
+	_, want, err := net.SplitHostPort(pl.address)
+	_, has, err2 := net.SplitHostPort(ln.Addr().String())
+	return err == nil && err2 == nil && want == has
+}
+
+// replace opens listeners in the place of those that go.
+func (ch *change) replace(ctx context.Context, blocked []place) error {
+	for _, pl := range blocked {
+		for _, ln := range ch.gone {
+			if samePort(ln, pl) && !slices.Contains(ch.early, ln.place) {
+				ln.Close()
+				ch.early = append(ch.early, ln.place)
+			}
+		}
+		ln, err := pl.open(ctx)
+		if err != nil {
+			return placeError(pl, err)
+		}
+		ch.opened = append(ch.opened, listener{ln, pl})
+	}
+	return nil
+}
+
+// undo closes what was opened, and opens again what was closed. The set knows what is open then.
+func (ch *change) undo(ctx context.Context) error {
+	for _, ln := range ch.opened {
+		ln.Close()
+	}
+	ch.opened = nil
+	var failed []error
+	for _, pl := range ch.early {
+		ln, err := pl.open(ctx)
+		if err != nil {
+			failed = append(failed, placeError(pl, err))
+			continue
+		}
+		ch.opened = append(ch.opened, listener{ln, pl})
+	}
+	ch.gone = slices.DeleteFunc(ch.gone, func(ln listener) bool { return slices.Contains(ch.early, ln.place) })
+	ch.kept, ch.gone = append(ch.kept, ch.gone...), nil
+	ch.commit()
+	return errors.Join(failed...)
+}
+
+// commit lets clients into the new listeners and closes those that go; connections that they have accepted live on.
+func (ch *change) commit() {
+	ch.set.open = slices.Concat(ch.kept, ch.opened)
+	for _, ln := range ch.opened {
+		if ch.set.serve != nil {
+			ch.set.serve(ln)
+		}
+	}
+	for _, ln := range ch.gone {
+		ln.Close()
+	}
+}
+
+// close closes all listeners.
+func (s *listeners) close() {
+	for _, ln := range s.open {
+		ln.Close()
+	}
+	s.open = nil
+}
+
+// admin is the admin listener; nil if there is none.
+func (s *listeners) admin() net.Listener {
+	for _, ln := range s.open {
+		if ln.place.admin {
+			return ln.Listener
+		}
+	}
+	return nil
+}
