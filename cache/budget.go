@@ -4,14 +4,14 @@ import "sync/atomic"
 
 // budget bounds the bytes that fills hold together.
 type budget struct {
-	max   int64
+	max   atomic.Int64
 	used  atomic.Int64
 	count atomic.Int64
 }
 
 // take charges n bytes and reports true if they fit.
 func (b *budget) take(n int64) bool {
-	if b.used.Add(n) <= b.max {
+	if b.used.Add(n) <= b.max.Load() {
 		return true
 	}
 	b.used.Add(-n)

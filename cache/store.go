@@ -60,8 +60,9 @@ func New[M any](o Options) (*Store[M], error) {
 		maxVariants: o.MaxVariants,
 		perEntry:    indexBytes[M](),
 		deleted:     make(map[uint64]struct{}),
-		fills:       &budget{max: o.MaxFillBytes},
+		fills:       new(budget),
 	}
+	s.fills.max.Store(o.MaxFillBytes)
 	if err := s.open(o); err != nil {
 		return nil, err
 	}
@@ -242,7 +243,7 @@ func (s *Store[M]) Stats() Stats {
 		MaxObjectBytes: s.maxObject.Load(),
 		Fills:          s.fills.count.Load(),
 		FillBytes:      s.fills.used.Load(),
-		MaxFillBytes:   s.fills.max,
+		MaxFillBytes:   s.fills.max.Load(),
 		Puts:           s.counts.puts.Load(),
 		Swaps:          s.counts.swaps.Load(),
 		Replaced:       s.counts.replaced.Load(),
@@ -257,9 +258,13 @@ func (s *Store[M]) Stats() Stats {
 func (s *Store[M]) Resize(maxBytes int64) {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	if s.closed {
-		return
+	if !s.closed {
+		s.resize(maxBytes)
 	}
+}
+
+// resize is Resize; writer is held.
+func (s *Store[M]) resize(maxBytes int64) {
 	s.setBounds(max(maxBytes, minMaxBytes+s.overhead))
 	s.engine.UpdateMaxCost(s.bounds.main)
 	s.shrink()
