@@ -40,6 +40,10 @@ type Config struct {
 	InterceptMode string   // InterceptRedirect, InterceptTProxy or InterceptHost
 	Name          string   // pseudonym in Via; empty: one is generated
 
+	PACDirect   []string // destinations that the PAC file sends past the proxy
+	PACProxy    []string // host:port of the proxies that the PAC file names; none: where the client asked
+	PACFallback bool     // whether the PAC file lets clients go direct when the proxy does not answer
+
 	CacheSize            Size          // bytes of stored responses; 0: automatic, see Resolve
 	MaxObjectSize        Size          // largest response that is stored, in bytes
 	FillSize             Size          // bytes of responses that are being received for the cache; 0: automatic

@@ -76,6 +76,7 @@ func TestOptions(t *testing.T) {
 // other holds a value for each option that differs from its default.
 var other = map[string][]string{
 	"listen": {":8080", "[::1]:3128"}, "intercept": {":3129"}, "intercept-mode": {"host"}, "name": {"jay-1"},
+	"pac-direct": {".example.com", "web-*.example.org", "192.0.2.0/24"}, "pac-proxy": {"proxy.example.com:3128", "[2001:db8::1]:3128"}, "pac-fallback": {"false"},
 	"cache-size": {"100MiB"}, "max-object-size": {"1MiB"}, "fill-size": {"20MiB"}, "max-variants": {"7"},
 	"max-ranges": {"2"}, "targeted-cache-control": {"CDN-Cache-Control", "Jay-Cache-Control"},
 	"store-set-cookie": {"false"}, "store-errors": {"false"}, "stale-if-error-max": {"1h30m"}, "collapse-wait": {"1.5s"}, "max-request-body": {"1GiB"},
@@ -131,6 +132,13 @@ func TestSetRefuses(t *testing.T) {
 		{"listen", "http://a:1", `"http://a:1" is not host:port; an IPv6 address stands in brackets, as in [::1]:3128`},
 		{"listen", "a/b:1", `"a/b:1" has no valid host`},
 		{"intercept-mode", "nat", `"nat" is not one of redirect, tproxy, host`},
+		{"pac-direct", "a b", `"a b" is not a name, an address or a block of addresses; write example.com, .example.com or 192.0.2.0/24`},
+		{"pac-direct", "10.*", `"10.*" is not a name, an address or a block of addresses; write example.com, .example.com or 192.0.2.0/24`},
+		{"pac-direct", ".a*.test", `".a*.test" is not a name, an address or a block of addresses; write example.com, .example.com or 192.0.2.0/24`},
+		{"pac-proxy", "proxy.test", `"proxy.test" has no port; write host:port or :port`},
+		{"pac-proxy", ":3128", `":3128" has no valid host`},
+		{"pac-proxy", "proxy.test:0", `"proxy.test:0" has no valid port`},
+		{"pac-proxy", "a\"b:1", `"a\"b:1" has no valid host`},
 		{"name", "a b", `"a b" holds a character that a token cannot have`},
 		{"name", strings.Repeat("a", 65), `longer than 64 characters`},
 		{"cache-size", "0", `0 is too small; the least is 1MiB`},

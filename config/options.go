@@ -46,6 +46,19 @@ func listenOptions() []Option {
 		Name: "name", Arg: "TOKEN", Category: catListen, check: checkName,
 		Help:  "this proxy's name in Via, by which it recognises loops; generated when empty",
 		field: func(c *Config) any { return &c.Name },
+	}, {
+		Name: "pac-direct", Arg: "HOST", Category: catListen, Many: true, check: checkDirect,
+		Help: "what clients of /proxy.pac reach without the proxy, besides names without a dot and themselves: example.com, .example.com " +
+			"(and all below), web-*.example.com, 192.0.2.0/24",
+		field: func(c *Config) any { return &c.PACDirect },
+	}, {
+		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkPACProxy,
+		Help:  "host:port of the proxies that /proxy.pac names, tried in this order; when empty, the address that the client asked at",
+		field: func(c *Config) any { return &c.PACProxy },
+	}, {
+		Name: "pac-fallback", Default: "true", Category: catListen,
+		Help:  "let clients of /proxy.pac go direct when the proxy does not answer",
+		field: func(c *Config) any { return &c.PACFallback },
 	}}
 }
 

@@ -205,6 +205,30 @@ func splitHostPort(text string) (host, port string, err error) {
 	return inner, port, nil
 }
 
+// checkDirect accepts a destination, or a name with * in it.
+func checkDirect(text string) error {
+	plain := strings.ReplaceAll(text, "*", "x")
+	if plain == text || strings.HasPrefix(text, ".") || strings.Trim(text, "*.0123456789") == "" || checkDestination(plain) != nil {
+		return checkDestination(text)
+	}
+	return nil
+}
+
+// checkPACProxy accepts a name or an address with a port.
+func checkPACProxy(text string) error {
+	host, port, err := splitHostPort(text)
+	if err != nil {
+		return err
+	}
+	if n, err := parsePort(port); err != nil || n == 0 {
+		return fmt.Errorf("%q has no valid port", text)
+	}
+	if a, err := netip.ParseAddr(host); err != nil && !isName(strings.ToLower(host)) || a.Zone() != "" {
+		return fmt.Errorf("%q has no valid host", text)
+	}
+	return nil
+}
+
 // checkResolver accepts an address with or without a port.
 func checkResolver(text string) error {
 	if _, err := netip.ParseAddr(text); err == nil {

@@ -88,9 +88,18 @@ func (s *site) total() int {
 // startChromium runs a browser with a new profile until the test ends.
 func startChromium(t *testing.T, proxy string) *chromium.Browser {
 	t.Helper()
+	if proxy == "" {
+		return startChromiumWith(t)
+	}
+	return startChromiumWith(t, "--proxy-server=http://"+proxy, "--proxy-bypass-list=<-loopback>")
+}
+
+// startChromiumWith is startChromium with flags that say which proxy is used.
+func startChromiumWith(t *testing.T, flags ...string) *chromium.Browser {
+	t.Helper()
 	dir, err := os.MkdirTemp(env.dir, "profile-")
 	must(t, err)
-	b, err := chromium.Start(t.Context(), dir, proxy)
+	b, err := chromium.Start(t.Context(), dir, flags...)
 	if errors.Is(err, chromium.ErrMissing) {
 		t.Skipf("skipped: %v", err)
 	}

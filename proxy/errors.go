@@ -115,7 +115,7 @@ func (x *exchange) refuse(f fault) {
 	x.rec.ProxyStatus, x.rec.Reason = status, cmp.Or(f.reason, f.kind)
 	x.rec.Rule = cmp.Or(f.rule, x.rec.Rule)
 	x.rec.Decision = access.Failed
-	if f.status == 403 || f.status == 407 {
+	if f.status == 401 || f.status == 403 || f.status == 407 {
 		x.rec.Decision = access.Denied
 	}
 	if f.status == 400 || f.status == 403 || f.status >= 408 && f.status < 500 {

@@ -45,36 +45,6 @@ func TestTargets_RFC9112_3_2(t *testing.T) {
 	}
 }
 
-// TestSelf checks that a request to the proxy itself is answered by it and never fetched.
-func TestSelf(t *testing.T) {
-	tests := []struct {
-		send   string
-		status int
-		body   string
-	}{
-		{"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", 200, "curl -x"},
-		{"HEAD / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", 200, ""},
-		{"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\nAccept: text/html\r\n\r\n", 200, "<!DOCTYPE html>"},
-		{"OPTIONS * HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", 200, ""},
-		{"GET /page HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", 400, "absolute URL"},
-		{"POST / HTTP/1.1\r\nHost: 192.0.2.1\r\nContent-Length: 3\r\n\r\nabc", 400, "absolute URL"},
-	}
-	for _, tt := range tests {
-		inBubble(t, Options{}, always(respond(200, "fetched")), func(t *testing.T, w *world) {
-			c := w.client()
-			c.send(tt.send)
-			method, _, _ := strings.Cut(tt.send, " ")
-			a := c.read(method)
-			if a.status != tt.status || !strings.Contains(a.body, tt.body) {
-				t.Errorf("%q: got %d %q; want %d and %q", tt.send, a.status, a.body, tt.status, tt.body)
-			}
-			if len(w.origin.dials) != 0 {
-				t.Errorf("%q: dialled %v", tt.send, w.origin.dials)
-			}
-		})
-	}
-}
-
 // TestLoops_RFC9110_7_6_3 checks that a request which passed this proxy before gets no further.
 func TestLoops_RFC9110_7_6_3(t *testing.T) {
 	tests := []struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/auth"
+	"github.com/jayproxy/jay/proxy/guide"
 	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/wire"
 )
@@ -95,6 +96,18 @@ type Options struct {
 	MaxRequestBody int64
 	// MaxInterim bounds the 1xx answers to one request; 0 means 10.
 	MaxInterim int
+
+	// Names are host names by which clients may call the proxy, besides localhost and the addresses of this machine: the
+	// guide that explicit listeners offer tells those back to them.
+	Names []string
+	// PACProxies are what the PAC file names; nil means the address that the client asked at.
+	PACProxies []guide.Address
+	// PACDirect is what the PAC file sends past the proxy.
+	PACDirect guide.Direct
+	// PACStrict leaves out of the PAC file that clients go direct when the proxy does not answer.
+	PACStrict bool
+	// StatusPage is the URL of the status page, which clients on loopback are told; empty: there is none.
+	StatusPage string
 
 	// Policy decides who may go where; nil allows everything. It may be updated while the proxy runs.
 	Policy *policy.Policy

@@ -78,7 +78,15 @@ func (s *server) adminText() string {
 	case ln.Addr().Network() == "unix":
 		return "admin socket " + ln.Addr().String()
 	}
-	return "status page on " + clientURL(ln.Addr()) + "/"
+	return "status page on " + statusPage(ln)
+}
+
+// statusPage is the URL of the page on an admin listener; empty without one, and for a socket.
+func statusPage(ln net.Listener) string {
+	if ln == nil || ln.Addr().Network() == "unix" {
+		return ""
+	}
+	return clientURL(ln.Addr()) + "/"
 }
 
 // errAdminOff says why a command cannot reach a running Jay.

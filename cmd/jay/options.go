@@ -9,10 +9,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy"
+	"github.com/jayproxy/jay/proxy/guide"
 )
 
 // proxyOptions is what c means to the proxy, its logs aside. It fails for files that cannot be used.
@@ -52,6 +54,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 		DenyPrivate:   c.DenyPrivate,
 		UpgradeTokens: c.UpgradeTokens,
 		Resolver:      resolver(c.DNSServers),
+		PACStrict:     !c.PACFallback,
 	}
 	if o.MinBodyRate == 0 {
 		o.MinBodyRate = -1 // none, where 0 would be the default
@@ -65,7 +68,32 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 	o.Freshness.MaxStaleOnError = c.StaleIfErrorMax
 	var err error
 	o.TLS, err = trust(c.CAFiles)
-	return o, errors.Join(err, guards(&o, c))
+	return o, errors.Join(err, guards(&o, c), guideOptions(&o, c))
+}
+
+// guideOptions puts into o what clients are told about how to reach the proxy. It fails for destinations that cannot be
+// written into a PAC file.
+func guideOptions(o *proxy.Options, c *config.Config) error {
+	for _, text := range slices.Concat(c.PACProxy, c.Listen) {
+		if a, ok := guide.ParseAddress(text); ok {
+			o.Names = append(o.Names, a.Host)
+		}
+	}
+	if name, err := os.Hostname(); err == nil {
+		o.Names = append(o.Names, name)
+	}
+	for _, text := range c.PACProxy {
+		a, ok := guide.ParseAddress(text)
+		if !ok {
+			return fmt.Errorf("pac-proxy: %q is not host:port", text)
+		}
+		o.PACProxies = append(o.PACProxies, a)
+	}
+	var err error
+	if o.PACDirect, err = guide.NewDirect(c.PACDirect); err != nil {
+		return fmt.Errorf("pac-direct: %w", err)
+	}
+	return nil
 }
 
 func ranges(list []config.PortRange) []proxy.PortRange {

@@ -73,7 +73,7 @@ func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool)
 		return nil, errors.Join(err, s.access.Close())
 	}
 	ch.commit()
-	opt.Logger, opt.Access = s.log, s.access
+	opt.Logger, opt.Access, opt.StatusPage = s.log, s.access, statusPage(s.listeners.admin())
 	s.rules.policy, s.rules.auth = opt.Policy, opt.Auth
 	s.proxy, err = proxy.New(opt)
 	if err != nil {

@@ -31,9 +31,9 @@ type Browser struct {
 	id   atomic.Int64
 }
 
-// Start runs Chromium with a new profile in dir and the proxy at address for
-// everything, loopback included; "" means no proxy.
-func Start(ctx context.Context, dir, proxy string) (*Browser, error) {
+// Start runs Chromium with a new profile in dir and further flags, such as those that say which proxy it uses; it uses
+// none by itself.
+func Start(ctx context.Context, dir string, flags ...string) (*Browser, error) {
 	program := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if p, err := exec.LookPath(name); err == nil && program == "" {
@@ -48,9 +48,7 @@ func Start(ctx context.Context, dir, proxy string) (*Browser, error) {
 		"--disable-extensions", "--disable-default-apps", "--mute-audio", "--ignore-certificate-errors",
 		"--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,LocalNetworkAccessChecks,OptimizationHints",
 		"--remote-debugging-port=0", "--user-data-dir=" + dir}
-	if proxy != "" {
-		args = append(args, "--proxy-server=http://"+proxy, "--proxy-bypass-list=<-loopback>")
-	}
+	args = append(args, flags...)
 	b := &Browser{cmd: exec.Command(program, append(args, "about:blank")...), done: make(chan struct{})}
 	b.cmd.SysProcAttr = ownGroup()
 	if err := b.cmd.Start(); err != nil {

@@ -10,6 +10,7 @@ import (
 // ruleset is a policy in the form in which it is asked. It is never written after it was made.
 type ruleset struct {
 	rules    []rule
+	said     []Rule // the rules as they were written, for those who are to read them
 	fallback Action
 	location *time.Location
 }
@@ -51,7 +52,7 @@ func compile(o *Options) (*ruleset, error) {
 	if len(o.Rules) == 0 && o.Default == 0 {
 		o.Default = Allow
 	}
-	rs := &ruleset{fallback: o.Default, location: o.Location}
+	rs := &ruleset{said: o.Rules, fallback: o.Default, location: o.Location}
 	if rs.location == nil {
 		rs.location = time.Local
 	}
