@@ -66,7 +66,9 @@ func (c *conn) next(now time.Time) bool {
 	if err := c.r.Wait(); err != nil || !c.busy() {
 		return false
 	}
-	c.opt = c.p.opt()
+	if !c.renew() {
+		return false
+	}
 	head, err := c.readHead()
 	if err != nil {
 		return c.refuseHead(err)
@@ -80,6 +82,20 @@ func (c *conn) next(now time.Time) bool {
 	}
 	c.req.Detach()
 	return c.exchange(now)
+}
+
+// renew takes the settings in force for the request that comes; false means that the client may not ask any more.
+func (c *conn) renew() bool {
+	now := c.p.opt()
+	if now == c.opt {
+		return true
+	}
+	c.opt = now
+	if c.mayAsk() {
+		return true
+	}
+	c.p.stats.refusedClients.Add(1)
+	return false
 }
 
 // idle marks the connection as waiting for its next request, for as long as it may.

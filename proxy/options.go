@@ -36,7 +36,8 @@ func (m Mode) String() string {
 	return [...]string{"explicit", "redirect", "tproxy", "host"}[m]
 }
 
-// Options is what a Proxy is made from. The zero value of every field has the default that its comment names.
+// Options is what a Proxy is made from, and may be replaced while it runs, see [Proxy.Reconfigure]. The zero value of every
+// field has the default that its comment names.
 type Options struct {
 	// Name is Jay's pseudonym in Via (RFC 9110 §7.6.3); it must be unique along a chain. Empty: one is made up.
 	Name string
@@ -109,7 +110,7 @@ type Options struct {
 	// StatusPage is the URL of the status page, which clients on loopback are told; empty: there is none.
 	StatusPage string
 
-	// Policy decides who may go where; nil allows everything. It may be updated while the proxy runs.
+	// Policy decides who may go where; nil allows everything.
 	Policy *policy.Policy
 	// Auth asks the clients of explicit listeners who they are; nil does not.
 	Auth *auth.Auth

@@ -50,7 +50,8 @@ type Proxy struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // fills and background revalidations
 
-	merging sync.Mutex // held while a part is joined with what is stored
+	merging     sync.Mutex // held while a part is joined with what is stored
+	configuring sync.Mutex // held while the settings are replaced
 
 	closing   atomic.Bool
 	mu        sync.Mutex
@@ -65,9 +66,7 @@ type Proxy struct {
 // New makes a proxy. It fails when the cache cannot be made.
 func New(o Options) (*Proxy, error) {
 	o = o.withDefaults()
-	store, err := cache.New[stored](cache.Options{
-		MaxBytes: o.CacheBytes, MaxObjectBytes: o.MaxObjectBytes, MaxFillBytes: o.FillBytes, MaxVariants: o.MaxVariants,
-	})
+	store, err := cache.New[stored](o.cache())
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

@@ -39,11 +39,13 @@ func (p *Proxy) thisMachine(a netip.Addr) bool {
 
 // mayAsk tells whether a client may use the proxy at all.
 func (c *conn) mayAsk() bool {
-	if c.local {
-		return true
-	}
-	for _, pre := range c.opt.AllowClients {
-		if pre.Contains(c.client.Addr().WithZone("")) {
+	return c.local || c.opt.allows(c.client.Addr())
+}
+
+// allows tells whether a client on another machine may use the proxy.
+func (s *settings) allows(client netip.Addr) bool {
+	for _, pre := range s.AllowClients {
+		if pre.Contains(client.WithZone("")) {
 			return true
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
+	"reflect"
 
+	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/proxy/upstream"
 )
 
@@ -31,6 +34,48 @@ func settingsOf(o Options, before *settings) *settings {
 		s.via = "jay-" + randomName()
 	}
 	return s
+}
+
+// Reconfigure puts other options in force, all of them at once: what begins afterwards is done by them, and exchanges and
+// tunnels that run are finished by those they began with. When it returns, the cache is within its bound, clients that may
+// not ask any more are gone if they were idle, and no idle connection to an origin is left that the new options would not
+// have opened. When it fails, nothing has changed. The Logger stays that of New; a generated Name stays if o has none.
+func (p *Proxy) Reconfigure(o Options) error {
+	p.configuring.Lock()
+	defer p.configuring.Unlock()
+	before := p.opt()
+	o.Logger = before.Logger
+	o = o.withDefaults()
+	s := settingsOf(o, before)
+	if err := p.store.Configure(o.cache()); err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	if !s.connectsLike(before) {
+		p.guarded.Configure(p.guardedOptions(s))
+		p.direct.Configure(p.directOptions(s))
+	}
+	p.current.Store(s)
+	if s.DenyPrivate && !before.DenyPrivate {
+		p.store.Purge(func(e *entry) bool { return e.Meta.addr.IsValid() && embedded(e.Meta.addr.Addr()).IsPrivate() }, false)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closeConns(func(c *conn) bool {
+		return !c.local && !s.allows(c.client.Addr()) && c.state.CompareAndSwap(connIdle, connClosed)
+	})
+	return nil
+}
+
+// connectsLike tells whether the connections that other settings have opened are those that these would open.
+func (s *settings) connectsLike(other *settings) bool {
+	a, b := s.upstreamOptions(), other.upstreamOptions()
+	a.TLS, b.TLS = nil, nil // copies
+	return s.TLS == other.TLS && s.DenyPrivate == other.DenyPrivate && reflect.DeepEqual(a, b)
+}
+
+// cache is what the options mean to the cache.
+func (o *Options) cache() cache.Options {
+	return cache.Options{MaxBytes: o.CacheBytes, MaxObjectBytes: o.MaxObjectBytes, MaxFillBytes: o.FillBytes, MaxVariants: o.MaxVariants}
 }
 
 // randomName tells this instance from others in Via, so that two of them in a chain are no loop.

@@ -15,7 +15,7 @@ import (
 // belongs to one exchange.
 type conn struct {
 	client *Client
-	by     *Options // those in force when it was opened
+	by     *Options // those in force when it was opened; its exchanges keep to them
 	pool   *pool
 	addr   netip.AddrPort
 	nc     net.Conn // what requests are written to: transport, or TLS over it

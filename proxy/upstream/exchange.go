@@ -71,7 +71,7 @@ func (x *Response) send(r *Request) error {
 	if r.Body != nil {
 		return x.sendBody(r)
 	}
-	x.cn.limitWrite(x.RequestTime, x.cn.client.opt().BodyIdleTimeout)
+	x.cn.limitWrite(x.RequestTime, x.cn.by.BodyIdleTimeout)
 	_, err := x.cn.nc.Write(r.Head)
 	return writeError(err)
 }
@@ -104,7 +104,7 @@ func (x *Response) repeatable(r *Request, err error) bool {
 // receive reads heads until a final one. silent says that not one byte came.
 // sendErr is what sending failed with; it explains a missing answer better.
 func (x *Response) receive(r *Request, sendErr error) (silent bool, err error) {
-	limit := orDefault(r.HeaderTimeout, x.cn.client.opt().HeaderTimeout)
+	limit := orDefault(r.HeaderTimeout, x.cn.by.HeaderTimeout)
 	x.ResponseTime = x.RequestTime
 	for interim := 0; ; interim++ {
 		if err := x.await(x.ResponseTime, limit); err != nil {
@@ -128,7 +128,7 @@ func (x *Response) receive(r *Request, sendErr error) (silent bool, err error) {
 
 // passInterim deals with the nth answer that is not final (RFC 9110 §15.2).
 func (x *Response) passInterim(r *Request, n int) error {
-	if n > x.cn.client.opt().MaxInterim {
+	if n > x.cn.by.MaxInterim {
 		return &Error{KindProtocolError, 502, errInterim}
 	}
 	if r.Interim == nil {
@@ -169,11 +169,11 @@ func (x *Response) readHead(r *Request) error {
 	if err := beginsHTTP(x.cn.r.Buffered()); err != nil {
 		return err
 	}
-	head, err := x.cn.r.Head(x.cn.client.opt().Limits)
+	head, err := x.cn.r.Head(x.cn.by.Limits)
 	if err != nil {
 		return err
 	}
-	return wire.ParseResponse(head, r.Method, x.cn.client.opt().Limits, &x.Response)
+	return wire.ParseResponse(head, r.Method, x.cn.by.Limits, &x.Response)
 }
 
 // begin makes x the final response.

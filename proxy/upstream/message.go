@@ -119,7 +119,7 @@ func (b *Body) Read(p []byte) (int, error) {
 func (b *Body) limit() {
 	cn := b.x.cn
 	if left := b.Remaining(); left < 0 || left > int64(len(cn.r.Buffered())) {
-		cn.limitRead(time.Now(), cmp.Or(b.x.silence, cn.client.opt().BodyIdleTimeout))
+		cn.limitRead(time.Now(), cmp.Or(b.x.silence, cn.by.BodyIdleTimeout))
 	}
 }
 

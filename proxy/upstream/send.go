@@ -204,7 +204,7 @@ func (s *sender) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	s.cn.limitWrite(time.Now(), s.cn.client.opt().BodyIdleTimeout)
+	s.cn.limitWrite(time.Now(), s.cn.by.BodyIdleTimeout)
 	_, err := s.cn.nc.Write(b)
 	s.last.Store(int64(time.Since(s.began)))
 	return writeError(err)

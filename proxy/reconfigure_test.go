@@ -1,0 +1,198 @@
+package proxy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jayproxy/jay/proxy/policy"
+)
+
+// reconfigure replaces the options, with those that a world gives.
+func (w *world) reconfigure(o Options) {
+	w.t.Helper()
+	o.Dial = w.p.opt().Dial
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 8 << 20
+	}
+	if err := w.p.Reconfigure(o); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestReconfigure_runningExchange checks that what runs is finished by the options it began with, and what comes next on
+// the same connection is not.
+func TestReconfigure_runningExchange(t *testing.T) {
+	deny := rulesOf(t, policy.Rule{Name: "nothing", Action: policy.Deny})
+	inBubble(t, Options{}, func(a *ask) string {
+		a.say("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+		time.Sleep(10 * time.Second)
+		a.say("half")
+		return ""
+	}, func(t *testing.T, w *world) {
+		c := w.client()
+		c.send(request("GET", host+"/", ""))
+		time.Sleep(time.Second)
+		w.reconfigure(Options{Policy: deny, StallTimeout: time.Second})
+		if a := c.read("GET"); a.status != 200 || a.body != "halfhalf" {
+			t.Errorf("the exchange that ran: got %d %q; want the whole of it", a.status, a.body)
+		}
+		if a := c.get(host + "/"); a.status != 403 {
+			t.Errorf("the next one: got %s; want 403", a.line)
+		}
+	})
+}
+
+// TestReconfigure_name checks that a name that was made up stays, until one is given.
+func TestReconfigure_name(t *testing.T) {
+	p, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Shutdown(t.Context())
+	was := p.opt().via
+	for _, tt := range []struct {
+		name string
+		ok   func(via string) bool
+	}{
+		{"", func(via string) bool { return via == was }},
+		{"mine", func(via string) bool { return via == "mine" }},
+		{"", func(via string) bool { return via != was && strings.HasPrefix(via, "jay-") }},
+	} {
+		if err := p.Reconfigure(Options{Name: tt.name}); err != nil || !tt.ok(p.opt().via) {
+			t.Errorf("Name %q: got %q, %v, after %q", tt.name, p.opt().via, err, was)
+		}
+	}
+}
+
+// TestReconfigure_clients checks that a client that may not ask any more is turned away on the connection that it has, and
+// that others keep theirs.
+func TestReconfigure_clients(t *testing.T) {
+	inBubble(t, Options{}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+		a, b, here := w.clientOf(Explicit, "10.0.0.7:1", "10.0.0.1:3128"), w.clientOf(Explicit, "10.0.0.8:1", "10.0.0.1:3128"), w.client()
+		slow := w.clientOf(Explicit, "10.0.0.8:2", "10.0.0.1:3128")
+		slow.send("GET http://198.51.100.1/ HT") // busy in the eyes of the proxy
+		for _, c := range []*client{a, b, here} {
+			if r := c.get("http://93.184.216.34/"); r.status != 200 {
+				t.Fatalf("before: got %s; want 200", r.line)
+			}
+		}
+		synctest.Wait()
+		w.reconfigure(Options{AllowClients: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}})
+		for _, c := range []*client{a, here} {
+			if r := c.get("http://93.184.216.34/"); r.status != 200 {
+				t.Errorf("who may still ask: got %s; want 200", r.line)
+			}
+		}
+		if n, err := b.r.Read(make([]byte, 1)); err == nil {
+			t.Errorf("who may not: got %d bytes; want the end of the connection", n)
+		}
+	})
+}
+
+// TestReconfigure_denyPrivate checks that neither a stored response nor a kept connection leads where other machines'
+// clients may not go any more.
+func TestReconfigure_denyPrivate(t *testing.T) {
+	const private = "http://10.9.9.9"
+	inBubble(t, Options{}, func(a *ask) string {
+		if a.target == "/stored" {
+			return respond(200, "ok", "Cache-Control: max-age=60")
+		}
+		return respond(200, "ok")
+	}, func(t *testing.T, w *world) {
+		get := func(path string) *answer {
+			return w.clientOf(Explicit, "10.0.0.7:1", "10.0.0.1:3128").get(private + path)
+		}
+		for _, path := range []string{"/stored", "/"} {
+			if a := get(path); a.status != 200 {
+				t.Fatalf("before: got %s; want 200", a.line)
+			}
+		}
+		w.reconfigure(Options{DenyPrivate: true})
+		for _, path := range []string{"/stored", "/"} {
+			if a := get(path); a.status != 403 {
+				t.Errorf("%s: got %s %s; want 403", path, a.line, a.cacheStatus())
+			}
+		}
+		w.reconfigure(Options{})
+		if a := get("/"); a.status != 200 {
+			t.Errorf("allowed again: got %s; want 200", a.line)
+		}
+	})
+}
+
+// TestReconfigure_wrong checks that options that cannot be used change nothing.
+func TestReconfigure_wrong(t *testing.T) {
+	inBubble(t, Options{}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+		was := w.p.opt()
+		if err := w.p.Reconfigure(Options{CacheBytes: 1, Name: "other"}); err == nil || w.p.opt() != was {
+			t.Errorf("got %v, name %q; want an error and what was", err, w.p.opt().Name)
+		}
+	})
+}
+
+// TestReconfigure_connections checks that connections to origins are given up only for what concerns them.
+func TestReconfigure_connections(t *testing.T) {
+	tests := []struct {
+		name string
+		o    Options
+		want bool
+	}{
+		{"nothing", Options{}, true},
+		{"cache", Options{CacheBytes: 4 << 20, MaxVariants: 3}, true},
+		{"name", Options{Name: "x"}, true},
+		{"time-out", Options{ConnectTimeout: time.Second}, false},
+		{"reach", Options{DenyPrivate: true}, false},
+		{"limits", Options{MaxOriginConnections: 3}, false},
+	}
+	before := settingsOf(Options{}.withDefaults(), nil)
+	for _, tt := range tests {
+		if got := settingsOf(tt.o.withDefaults(), before).connectsLike(before); got != tt.want {
+			t.Errorf("%s: got %v; want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestReconfigure_load checks under load that no request fails while everything changes, and that the cache is within its
+// bound whenever a change is done.
+func TestReconfigure_load(t *testing.T) {
+	w := newWorld(t, Options{}, func(a *ask) string {
+		return respond(200, strings.Repeat("x", 4000), "Cache-Control: max-age=600")
+	})
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for n := range 4 {
+		c := w.clientOf(Explicit, fmt.Sprintf("10.0.0.%d:1", n+1), "10.0.1.1:3128")
+		clients.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if a := c.get(fmt.Sprintf("http://93.184.216.34/%d", (i*7+n)%1500)); a.status != 200 || len(a.body) != 4000 {
+					t.Errorf("got %s, %d bytes; want 200 and 4000", a.line, len(a.body))
+					return
+				}
+			}
+		})
+	}
+	sizes := []int64{8 << 20, 2 << 20, 5 << 20, 1 << 20}
+	for i := range 60 {
+		o := Options{
+			CacheBytes: sizes[i%4], MaxVariants: 1 + i%3, MaxOriginConnections: 2 + i%5, IdleTimeout: time.Duration(i+1) * time.Second,
+			CacheStatusKey: i%2 == 0, HideCacheStatus: i%3 == 0, DenyPrivate: i%2 == 1, Name: []string{"", "a", "b"}[i%3],
+		}
+		w.reconfigure(o)
+		if s := w.p.Stats().Cache; s.Bytes+s.Overhead > s.MaxBytes || s.MaxBytes != o.CacheBytes {
+			t.Errorf("after change %d: %d bytes of %d; want at most %d", i, s.Bytes+s.Overhead, s.MaxBytes, o.CacheBytes)
+		}
+		time.Sleep(2 * time.Millisecond) // lets the clients in between
+	}
+	close(stop)
+	clients.Wait()
+}
