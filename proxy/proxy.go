@@ -55,7 +55,7 @@ type Proxy struct {
 
 	closing   atomic.Bool
 	mu        sync.Mutex
-	listeners map[net.Listener]netip.AddrPort
+	listeners map[net.Listener]*door
 	accepting sync.WaitGroup         // loops of Serve
 	reserved  map[netip.AddrPort]int // further addresses of Jay's own, see Reserve
 	conns     map[*conn]struct{}
@@ -72,7 +72,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{
 		log: o.Logger, store: store,
-		listeners: map[net.Listener]netip.AddrPort{},
+		listeners: map[net.Listener]*door{},
 		reserved:  map[netip.AddrPort]int{},
 		conns:     map[*conn]struct{}{},
 		perClient: map[netip.Addr]int{},
@@ -92,7 +92,8 @@ func New(o Options) (*Proxy, error) {
 // Serve accepts clients on ln until Shutdown, or until ln is closed, both of which make it return nil. It owns ln from now
 // on; closing it ends none of the connections that it has accepted.
 func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
-	if !p.register(ln) {
+	d := p.register(ln)
+	if d == nil {
 		ln.Close()
 		return nil
 	}
@@ -100,6 +101,7 @@ func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 	var pause time.Duration
 	var warned time.Time
 	for {
+		d.turns.Add(1)
 		nc, err := ln.Accept()
 		switch {
 		case err == nil:
@@ -121,15 +123,17 @@ func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 	}
 }
 
-func (p *Proxy) register(ln net.Listener) bool {
+// register makes ln one of the proxy's listeners, or returns nil if the proxy ends.
+func (p *Proxy) register(ln net.Listener) *door {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing.Load() {
-		return false
+		return nil
 	}
-	p.listeners[ln] = addrPort(ln.Addr())
+	d := &door{addr: addrPort(ln.Addr())}
+	p.listeners[ln] = d
 	p.accepting.Add(1)
-	return true
+	return d
 }
 
 func (p *Proxy) unregister(ln net.Listener) {

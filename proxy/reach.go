@@ -56,8 +56,8 @@ func (s *settings) allows(client netip.Addr) bool {
 func (p *Proxy) notOwn(to netip.AddrPort) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, l := range p.listeners {
-		if p.leadsTo(l, to) {
+	for _, d := range p.listeners {
+		if p.leadsTo(d.addr, to) {
 			return errOwn
 		}
 	}

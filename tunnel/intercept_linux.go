@@ -113,3 +113,29 @@ func controlTransparent(network, _ string, raw syscall.RawConn) error {
 	}
 	return fault
 }
+
+// Transparent reports whether a listener has what ListenTransparent sets, so
+// that connections which a TPROXY rule steers there arrive.
+func Transparent(l *net.TCPListener) (bool, error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return false, fmt.Errorf("tunnel: %w", err)
+	}
+	var on int
+	var fault error
+	err = raw.Control(func(fd uintptr) {
+		var family int
+		if family, fault = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN); fault != nil {
+			return
+		}
+		level, option := unix.SOL_IP, unix.IP_TRANSPARENT
+		if family == unix.AF_INET6 {
+			level, option = unix.SOL_IPV6, unix.IPV6_TRANSPARENT
+		}
+		on, fault = unix.GetsockoptInt(int(fd), level, option)
+	})
+	if err := errors.Join(err, fault); err != nil {
+		return false, fmt.Errorf("tunnel: %w", err)
+	}
+	return on != 0, nil
+}

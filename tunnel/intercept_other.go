@@ -20,3 +20,8 @@ func OriginalDst(c *net.TCPConn) (netip.AddrPort, error) {
 func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
 	return nil, fmt.Errorf("tunnel: transparent listening (TPROXY): not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
+
+// Transparent needs Linux; elsewhere its error is an errors.ErrUnsupported.
+func Transparent(*net.TCPListener) (bool, error) {
+	return false, fmt.Errorf("tunnel: transparent listening (TPROXY): not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}

@@ -118,7 +118,8 @@ type flags struct {
 	args    []string // the command's argument
 	known   []string // the names of the command's own flags
 
-	adminChosen bool // admin was given, by whatever means
+	adminChosen  bool // admin was given, by whatever means
+	listenChosen bool // so was listen
 }
 
 func newFlags() *flags {

@@ -20,6 +20,7 @@ type place struct {
 	address string // as configured
 	admin   bool   // the status page and the commands; otherwise for clients
 	mode    proxy.Mode
+	socket  *socket // that was handed over for the place; nil: it is to be opened
 }
 
 // String names the place in messages.
@@ -30,8 +31,8 @@ func (pl place) String() string {
 	return pl.mode.String() + " " + pl.address
 }
 
-// placesOf are the places where a configuration wants listeners.
-func placesOf(c *config.Config) []place {
+// placesOf are the places where a configuration, to which sockets have been fitted, wants listeners.
+func placesOf(c *config.Config, handed sockets) []place {
 	var all []place
 	for _, address := range c.Listen {
 		all = append(all, place{address: address, mode: proxy.Explicit})
@@ -42,11 +43,20 @@ func placesOf(c *config.Config) []place {
 	if c.Admin != config.AdminOff {
 		all = append(all, place{address: c.Admin, admin: true})
 	}
+	for i := range all {
+		pl := &all[i]
+		if pl.socket = handed.find(pl.address); pl.socket != nil && !pl.admin {
+			pl.mode = pl.socket.mode(pl.mode)
+		}
+	}
 	return all
 }
 
 // open opens a listener at the place.
 func (pl place) open(ctx context.Context) (net.Listener, error) {
+	if pl.socket != nil {
+		return pl.socket.listen(pl)
+	}
 	if pl.admin {
 		return admin.Listen(ctx, pl.address)
 	}

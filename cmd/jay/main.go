@@ -31,14 +31,16 @@ type process struct {
 	host           func() config.Host
 	notify         func(chan<- os.Signal) // asks for the signals that a server obeys
 	filter         *netfilter.Host
+	manager        manager // whoever started the process as a service
 }
 
 func main() {
 	p := &process{
 		getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr,
-		host:   host,
-		notify: notify,
-		filter: netfilter.This(),
+		host:    host,
+		notify:  notify,
+		filter:  netfilter.This(),
+		manager: systemd(),
 	}
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }

@@ -25,7 +25,15 @@ func (p *process) serve(ctx context.Context, f *flags) error {
 	if err != nil {
 		return oneLine(err)
 	}
-	s, err := p.start(ctx, &c, f.adminChosen)
+	handed, err := takeSockets(p.manager.sockets())
+	if err == nil {
+		err = handed.fit(&c, f.listenChosen, f.adminChosen)
+	}
+	if err != nil {
+		return oneLine(&exitError{code: codeFailure, err: err})
+	}
+	defer handed.close()
+	s, err := p.start(ctx, &c, handed, f.adminChosen)
 	if err != nil {
 		return &exitError{code: codeFailure, err: err}
 	}
@@ -45,13 +53,14 @@ type server struct {
 	grace     time.Duration
 	collector collector
 	rules     rules
+	service   *service
 
 	admin *admin.Server // nil: there is none
 }
 
 // start opens what the proxy needs. When it fails, nothing stays open. adminChosen tells that the admin address is no
 // default.
-func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool) (*server, error) {
+func (p *process) start(ctx context.Context, c *config.Config, handed sockets, adminChosen bool) (*server, error) {
 	opt, err := proxyOptions(c)
 	if err != nil {
 		return nil, err
@@ -61,6 +70,7 @@ func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool)
 		return nil, err
 	}
 	s := &server{log: p.logger(c), signals: make(chan os.Signal, 4), failed: make(chan error, 1), grace: c.ShutdownTimeout}
+	s.service = newService(p.manager, s.log)
 	s.access, err = access.Open(access.Options{
 		Path: c.AccessLog, Format: c.LogFormat, StripQuery: c.LogStripQuery, Stdout: p.stdout, Logger: s.log,
 	})
@@ -68,7 +78,7 @@ func (p *process) start(ctx context.Context, c *config.Config, adminChosen bool)
 		return nil, err
 	}
 	s.listeners.log, s.listeners.spare = s.log, !adminChosen
-	ch, err := s.listeners.prepare(ctx, placesOf(c))
+	ch, err := s.listeners.prepare(ctx, placesOf(c, handed))
 	if err != nil {
 		return nil, errors.Join(err, s.access.Close())
 	}
@@ -177,6 +187,9 @@ func (s *server) run(ctx context.Context) error {
 	for _, ln := range s.listeners.open {
 		s.serveListener(ln)
 	}
+	s.service.ready(s.status())
+	stop := s.service.watch(s.proxy.Alive)
+	defer stop()
 	var failure error
 	s.collector.look(0, 0)
 	look := time.NewTicker(collectEvery)
@@ -188,9 +201,12 @@ func (s *server) run(ctx context.Context) error {
 			s.collector.look(st.Bytes, st.Puts)
 		case sig := <-s.signals:
 			if running = sig == syscall.SIGHUP; running {
+				s.service.reloading()
 				s.reopen()
 				s.reload()
+				s.service.ready(s.status())
 			}
+		case <-s.service.beat:
 		case failure = <-s.failed:
 			running = false
 		case <-ctx.Done():
@@ -238,6 +254,7 @@ func (s *server) reopen() {
 // drain lets running exchanges finish. A second signal ends it at once, with an error.
 func (s *server) drain() error {
 	s.log.Info("stopping when running exchanges are finished; a second signal stops at once", "timeout", s.grace)
+	s.service.stopping(s.grace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
 	if s.admin != nil {
@@ -260,6 +277,7 @@ func (s *server) drain() error {
 		select {
 		case <-done:
 			return nil
+		case <-s.service.beat:
 		case sig := <-s.signals:
 			if sig == syscall.SIGHUP {
 				continue

@@ -20,7 +20,7 @@ const maxFile = 16 << 20
 // Faults of the file lead to the exit code bad, all others to codeUsage.
 func (p *process) settings(f *flags, bad int) (config.Config, error) {
 	c := config.Default()
-	c.Admin = "" // which nobody can choose
+	c.Admin, c.Listen = "", nil // which nobody can choose
 	name := p.getenv("JAY_CONFIG")
 	if texts := f.texts["config"]; len(texts) > 0 {
 		name = texts[len(texts)-1]
@@ -35,6 +35,9 @@ func (p *process) settings(f *flags, bad int) (config.Config, error) {
 	}
 	if f.adminChosen = c.Admin != ""; !f.adminChosen {
 		c.Admin = config.Default().Admin
+	}
+	if f.listenChosen = c.Listen != nil; !f.listenChosen {
+		c.Listen = config.Default().Listen
 	}
 	if err := c.Validate(); err != nil {
 		if name == "" {

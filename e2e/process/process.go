@@ -50,7 +50,10 @@ type Options struct {
 	Env []string
 	// Prefix is put before the command, such as ip netns exec NAME.
 	Prefix []string
-	// Listen is the explicit listener; "": a free port of 127.0.0.1.
+	// Files are passed on as descriptors 3 and so on.
+	Files []*os.File
+	// Listen is the explicit listener; "": a free port of 127.0.0.1;
+	// "none": none that the arguments name.
 	Listen string
 	// Intercept is the intercepting listener; "": a free port of
 	// 127.0.0.1; "none": no such listener.
@@ -97,8 +100,10 @@ func start(o Options) (*Jay, error) {
 	if j.Intercept == "" {
 		j.Intercept = FreeAddr()
 	}
-	args := append(o.Prefix[:len(o.Prefix):len(o.Prefix)], o.Binary, "serve", "--listen", j.Proxy,
-		"--access-log", cmp.Or(o.Log, "-"), "--log-format", "json")
+	args := append(o.Prefix[:len(o.Prefix):len(o.Prefix)], o.Binary, "serve", "--access-log", cmp.Or(o.Log, "-"), "--log-format", "json")
+	if j.Proxy != "none" {
+		args = append(args, "--listen", j.Proxy)
+	}
 	if !slices.Contains(o.Args, "--cache-size") {
 		args = append(args, "--cache-size", "64MiB")
 	}
@@ -113,6 +118,7 @@ func start(o Options) (*Jay, error) {
 	j.cmd = exec.Command(args[0], args[1:]...)
 	j.cmd.Env = append(append(os.Environ(), "JAY_ADMIN=off"), o.Env...) // tests run side by side
 	j.cmd.Stdout, j.cmd.Stderr = &j.log, &j.errs
+	j.cmd.ExtraFiles = o.Files
 	j.cmd.SysProcAttr = dieWithParent()
 	if err := j.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("process: %w", err)
@@ -137,6 +143,9 @@ func (j *Jay) ready(dial func(network, address string) (net.Conn, error)) error 
 		}
 		if !strings.Contains(j.Stderr(), "jay: cache of") {
 			continue // whoever answers may be another jay
+		}
+		if j.Proxy == "none" {
+			return nil
 		}
 		if c, err := dial("tcp", j.Proxy); err == nil {
 			return c.Close()
