@@ -40,37 +40,43 @@ type Options struct {
 
 // Log is an access log. All methods may be called concurrently; a nil *Log is one that is off.
 type Log struct {
-	path   string // of the file; empty: not a file
-	most   int    // bytes that buf may reach
+	stdout io.Writer
+	most   int // bytes that may wait
 	logger *slog.Logger
 	kick   chan struct{} // wakes the writer at once
 	done   chan struct{} // closed when the writer has ended
 
+	changing sync.Mutex // held while a change is put in force
+
 	mu       sync.Mutex // guards the rest
+	options  Options
 	encoder  encoder
 	buf      []byte // lines that wait
+	rest     []byte // lines that wait and belong to where they went before next
 	spare    []byte // the buffer that is not in use
 	timer    *time.Timer
 	lost     int64
 	closed   bool
-	next     *os.File      // opened by Reopen, not in use yet
+	next     *target       // not in use yet
 	switched chan struct{} // closed when next has come into use
 
-	out      io.Writer // used by the writer only, like those below; nil: the log is off
+	out      *target   // used by the writer only, like those below
 	torn     bool      // the file ends within a line
 	reported int64     // lost lines that were reported
 	reportAt time.Time // when
 	lastErr  error     // of the last failed write
 }
 
+// target is where lines go.
+type target struct {
+	io.Writer
+	file *os.File // to be closed; nil: somebody else's
+}
+
 // Open opens the log and starts its writer, which [Log.Close] ends. Its error names the file.
 func Open(o Options) (*Log, error) {
-	enc, err := newEncoder(o.Format, o.StripQuery)
-	if err != nil || o.Path == "off" {
-		return nil, err
-	}
 	l := &Log{
-		most: max(o.BufferBytes, 0) / 2, logger: o.Logger, encoder: enc, out: o.Stdout,
+		stdout: o.Stdout, most: max(o.BufferBytes, 0) / 2, logger: o.Logger,
 		kick: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if l.most == 0 {
@@ -79,16 +85,14 @@ func Open(o Options) (*Log, error) {
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
 	}
-	switch {
-	case o.Path != "" && o.Path != "-":
-		f, err := open(o.Path)
-		if err != nil {
-			return nil, err
-		}
-		l.path, l.out = o.Path, f
-	case l.out == nil:
-		l.out = os.Stdout
+	if l.stdout == nil {
+		l.stdout = os.Stdout
 	}
+	ch, err := l.Prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	l.options, l.encoder, l.out = ch.options, ch.encoder, ch.target
 	l.timer = time.NewTimer(flushDelay)
 	go l.run()
 	return l, nil
@@ -104,7 +108,14 @@ func open(path string) (*os.File, error) {
 }
 
 // Enabled reports whether records are written at all.
-func (l *Log) Enabled() bool { return l != nil }
+func (l *Log) Enabled() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.options.Path != "off"
+}
 
 // Write adds a line for r. It neither blocks nor allocates: when too many bytes wait to be written, the line is
 // dropped and counted. r is not retained.
@@ -114,8 +125,11 @@ func (l *Log) Write(r *Record) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.options.Path == "off" {
+		return
+	}
 	before := len(l.buf)
-	if l.closed || before+maxLine > l.most {
+	if l.closed || len(l.rest)+before+maxLine > l.most {
 		l.lost++
 		return
 	}
@@ -134,35 +148,6 @@ func (l *Log) wake() {
 	case l.kick <- struct{}{}:
 	default:
 	}
-}
-
-// Reopen opens the file anew, after it was moved away. When it returns nil, nothing more is written to the old file,
-// unless that has been blocking for 5 s. When it fails, the old file stays in use.
-func (l *Log) Reopen() error {
-	if l == nil || l.path == "" {
-		return nil
-	}
-	f, err := open(l.path)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return f.Close()
-	}
-	if l.next != nil {
-		l.next.Close() // never written to
-	}
-	l.next = f
-	if l.switched == nil {
-		l.switched = make(chan struct{})
-	}
-	switched := l.switched
-	l.wake()
-	l.mu.Unlock()
-	wait(switched)
-	return nil
 }
 
 // Close writes what is buffered and closes the file. It fails when that takes more than 5 s. Later records are
@@ -221,20 +206,21 @@ func (l *Log) run() {
 // flush writes what waits, puts a reopened file in place, and reports whether the log is closed.
 func (l *Log) flush() (closed bool) {
 	l.mu.Lock()
-	full := l.buf
-	l.buf, l.spare = l.spare[:0], nil
+	rest, full := l.rest, l.buf
+	l.rest, l.buf, l.spare = nil, l.spare[:0], nil
 	next, switched, closed := l.next, l.switched, l.closed
 	l.next, l.switched = nil, nil
 	l.mu.Unlock()
 
-	lost := l.write(full)
-	if cap(full) > keepBytes && len(full) < cap(full)/8 {
-		full = nil
-	}
+	lost := l.write(rest)
 	if next != nil {
 		l.close()
 		l.out, l.torn = next, false
 		close(switched)
+	}
+	lost += l.write(full)
+	if cap(full) > keepBytes && len(full) < cap(full)/8 {
+		full = nil
 	}
 	if closed {
 		l.close()
@@ -271,13 +257,19 @@ func (l *Log) write(lines []byte) (lost int64) {
 	return int64(bytes.Count(lines[n:], []byte("\n")))
 }
 
-// close closes the file; standard output is left alone.
+// close closes what the lines went to.
 func (l *Log) close() {
-	if f, ok := l.out.(*os.File); ok && l.path != "" {
-		if err := f.Close(); err != nil {
-			l.lastErr = err
-		}
+	if err := l.out.close(); err != nil {
+		l.lastErr = err
 	}
+}
+
+// close closes the file; standard output is left alone.
+func (t *target) close() error {
+	if t.file == nil {
+		return nil
+	}
+	return t.file.Close()
 }
 
 // report says that lines were lost, not more often than people can read.
