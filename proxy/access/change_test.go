@@ -137,7 +137,7 @@ func TestChange_concurrent(t *testing.T) {
 			t.Fatalf("got %q among text", line)
 		}
 	}
-	if n := len(linesOf(t, text)) + len(linesOfOf(t, json)); n != 4000 || l.Dropped() != 0 {
+	if n := len(linesOf(t, text)) + len(linesOf(t, json)); n != 4000 || l.Dropped() != 0 {
 		t.Errorf("got %d lines and %d dropped; want 4000 and 0", n, l.Dropped())
 	}
 }
