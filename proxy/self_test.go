@@ -87,7 +87,7 @@ func TestSelfAddress(t *testing.T) {
 			if got, want := a.get("Content-Type"), "application/x-ns-proxy-autoconfig"; got != want || a.get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("got Content-Type %q; want %q", got, want)
 			}
-			if page := w.askSelf(tt.from, tt.to, "GET", "/", tt.host, "Accept: text/html"); !strings.Contains(page.body, "http_proxy=http://"+tt.want+" ") {
+			if page := w.askSelf(tt.from, tt.to, "GET", "/", tt.host, "Accept: text/html"); !strings.Contains(page.body, "http_proxy=http://"+tt.want+"\n") {
 				t.Errorf("%s: the page does not name %s: %s", tt.host, tt.want, page.body)
 			}
 		})

@@ -83,6 +83,12 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	say(w, http.StatusOK, "ready\n")
 }
 
+// Latest is the answer to GET /recent.
+type Latest struct {
+	Recent []proxy.Finished    `json:"recent"` // latest first
+	Hosts  []proxy.HostFigures `json:"hosts"`  // busiest first
+}
+
 // recent answers with the last decisions and the busiest hosts.
 func (s *Server) recent(w http.ResponseWriter, _ *http.Request) {
 	list := s.opt.Proxy.Recent()
@@ -91,10 +97,7 @@ func (s *Server) recent(w http.ResponseWriter, _ *http.Request) {
 			list[i].URL, _, _ = strings.Cut(list[i].URL, "?")
 		}
 	}
-	reply(w, struct {
-		Recent []proxy.Finished    `json:"recent"`
-		Hosts  []proxy.HostFigures `json:"hosts"`
-	}{list, s.opt.Proxy.TopHosts(20)})
+	reply(w, Latest{list, s.opt.Proxy.TopHosts(20)})
 }
 
 // entry answers with the stored responses of a URL.
