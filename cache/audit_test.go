@@ -13,7 +13,11 @@ import (
 // world is what the store's users know: the version of every resource, and the oldest version that may still be seen.
 type world struct {
 	*cache.Store[meta]
-	version, floor [200]atomic.Int64
+	version, floor []atomic.Int64
+}
+
+func newWorld(t *testing.T, o cache.Options, resources int) *world {
+	return &world{open(t, o), make([]atomic.Int64, resources), make([]atomic.Int64, resources)}
 }
 
 // request acts like an exchange: the epoch first, then the origin's answer, then Put.
@@ -89,16 +93,20 @@ func (w *world) step(t *testing.T, r *rand.Rand) {
 
 func TestAudit_UnderConcurrency(t *testing.T) {
 	for _, tc := range []struct {
-		name   string
-		max    int64
-		idMask uint64
+		name      string
+		max       int64
+		idMask    uint64
+		resources int
 	}{
-		{"tight", 256 << 10, ^uint64(0)},
-		{"roomy", 8 << 20, ^uint64(0)},
-		{"colliding", 512 << 10, 31},
+		{"tight", 256 << 10, ^uint64(0), 200},
+		{"roomy", 8 << 20, ^uint64(0), 200},
+		{"colliding", 512 << 10, 31, 200},
+		{"records", 16 << 20, ^uint64(0), 200},
+		{"records evicted", 16 << 20, ^uint64(0), 20000},
+		{"records colliding", 16 << 20, 31, 2000},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := &world{Store: open(t, cache.Options{MaxBytes: tc.max})}
+			w := newWorld(t, cache.Options{MaxBytes: tc.max}, tc.resources)
 			w.SetIDMask(tc.idMask)
 			for round := range 5 {
 				var wg sync.WaitGroup

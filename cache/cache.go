@@ -11,7 +11,7 @@
 // Left out on purpose: freshness, validation and the choice among variants (packages freshness, validation and
 // cache/vary), and storage on disk. What a response means is the caller's affair; it travels in Entry.Meta.
 //
-//	s, err := cache.New[Meta](cache.Options{MaxBytes: 1 << 30})
+//	s, err := cache.New(cache.Options{MaxBytes: 1 << 30}, cache.Codec[Meta]{…})
 //	at := s.Epoch(key)                      // before the request is forwarded
 //	stored, why := s.Put(&cache.Entry[Meta]{Key: key, Body: cache.NewBody(b), Length: int64(len(b))}, at)
 //	for _, e := range s.Variants(key) { … } // newest first
@@ -62,12 +62,8 @@ func (o *Options) complete() error {
 }
 
 // Entry is one stored response. It must not be changed once it was given to Put or Swap, and is given to them once only;
-// a changed copy is another entry.
+// a changed copy is another entry. The store may keep a small one in another form, and make entries of it when asked.
 type Entry[M any] struct {
-	// In front, to lie in the cache line of Key, which every lookup compares.
-	node *node[M]     // set when stored
-	self [1]*Entry[M] // the snapshot of a key with one variant
-
 	// Key is the primary cache key (RFC 9111 §2).
 	Key string
 	// Variant is the secondary key that the nominated request fields give (RFC 9111 §4.1); "" without Vary.
@@ -80,10 +76,31 @@ type Entry[M any] struct {
 	Length int64
 	// Extra is the number of bytes Meta points to (a serialised head, for instance); it is charged like the body.
 	Extra int64
+
+	// What the store knows of a stored entry.
+	self     *Entry[M] // the entry itself, which a copy of it is not
+	node     handle
+	version  uint32 // of the node
+	hash, id uint64 // of the node
 }
 
-// stored reports whether e itself was given to Put or Swap, which a copy of it was not.
-func (e *Entry[M]) stored() bool { return e.self[0] == e }
+// stored reports whether e itself was given to Put or Swap or came from the store, which a copy of it was not.
+func (e *Entry[M]) stored() bool { return e.self == e }
+
+// Clone returns a copy that shares no memory with e's View (see [Store.View]) and is e to the store all the same.
+func (s *Store[M]) Clone(e *Entry[M]) *Entry[M] {
+	c := *e
+	if p := s.pack(e, nil); p.size > 0 {
+		record := make([]byte, p.size)
+		write(record, e, p)
+		c.Meta = *new(M)
+		s.read(record, &c)
+	}
+	if e.stored() {
+		c.self = &c
+	}
+	return &c
+}
 
 // Complete reports whether the whole representation is held.
 func (e *Entry[M]) Complete() bool { return e.Length >= 0 && e.Body.Covers(0, e.Length) }

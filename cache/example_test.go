@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 
@@ -10,7 +11,13 @@ import (
 // A response is received through a fill, which other requests could follow meanwhile, then stored and found.
 func Example() {
 	type meta struct{ status int }
-	s, err := cache.New[meta](cache.Options{MaxBytes: 1 << 20})
+	s, err := cache.New(cache.Options{MaxBytes: 1 << 20}, cache.Codec[meta]{
+		Append: func(b []byte, m *meta) []byte { return binary.AppendUvarint(b, uint64(m.status)) },
+		Parse: func(text string, m *meta) {
+			n, _ := binary.Uvarint([]byte(text))
+			m.status = int(n)
+		},
+	})
 	if err != nil {
 		panic(err)
 	}

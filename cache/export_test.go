@@ -3,13 +3,14 @@ package cache
 import (
 	"fmt"
 	"runtime"
+	"slices"
 )
 
 // SetIDMask makes ids collide; the store must be empty.
 func (s *Store[M]) SetIDMask(mask uint64) { s.idMask = mask }
 
 // Charge returns what e is charged for.
-func (s *Store[M]) Charge(e *Entry[M]) int64 { return s.charge(e) }
+func (s *Store[M]) Charge(e *Entry[M]) int64 { return s.chargeOf(e, s.pack(e, nil)) }
 
 // WindowBytes returns the bytes in the recency window and its bound.
 func (s *Store[M]) WindowBytes() (bytes, bound int64) {
@@ -23,36 +24,41 @@ func (s *Store[M]) Main(e *Entry[M]) bool {
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	s.settle()
-	return e.node.place == inMain && !e.node.dead.Load()
+	n := s.node(e.node.number())
+	return n.place == inMain && n.alive(e.node)
 }
 
 // Flush offers everything in the window to ristretto and waits for the verdicts.
 func (s *Store[M]) Flush() {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	for s.window.last != nil {
-		s.offer(s.window.last)
+	for s.window.last != 0 {
+		s.offer(s.lifeOf(s.window.last))
 	}
 	s.settle()
 }
 
 // Stall stops ristretto's worker in a callback until resume is called. Keys of the first shard cannot be used until then.
 func (s *Store[M]) Stall() (resume func()) {
-	n := &node[M]{charge: s.bounds.main + 1, place: inMain} // too large: ristretto refuses it and calls leave
+	sh := &s.shards[0]
+	sh.mu.Lock()
+	number := sh.nodes.take() * shardCount
+	n := s.node(number)
+	n.hash, n.id, n.charge, n.place = 0, 0, s.bounds.main+1, inMain // too large: ristretto refuses it and calls leave
+	h := s.lifeOf(number)
 	s.bytes.Add(n.charge)
 	s.entries.Add(1)
 	s.mainMu.Lock()
-	s.main.push(n)
+	s.push(&s.main, number)
 	s.mainMu.Unlock()
-	s.shards[0].mu.Lock()
-	s.engine.Set(n.id, n, n.charge)
+	s.engine.Set(n.id, h, n.charge)
 	for gone := false; !gone; {
 		s.mainMu.Lock()
-		gone = n.dead.Load() && s.main.last != n
+		gone = !n.alive(h) && s.main.last != number
 		s.mainMu.Unlock()
 		runtime.Gosched()
 	}
-	return s.shards[0].mu.Unlock
+	return sh.mu.Unlock
 }
 
 // FirstShard reports whether key belongs to the first shard.
@@ -74,11 +80,12 @@ func (s *Store[M]) Audit() error {
 	defer s.mainMu.Unlock()
 	var engineBytes int64
 	var engineNodes int
-	s.engine.IterValues(func(n *node[M]) bool {
+	s.engine.IterValues(func(h handle) bool {
+		n := s.node(h.number())
 		engineBytes += n.charge
 		engineNodes++
-		if n.dead.Load() || n.place != inMain {
-			err = fmt.Errorf("ristretto holds node of place %d, dead %t", n.place, n.dead.Load())
+		if !n.alive(h) || n.place != inMain {
+			err = fmt.Errorf("ristretto holds node of place %d, alive %t", n.place, n.alive(h))
 		}
 		return err != nil
 	})
@@ -94,36 +101,53 @@ func (s *Store[M]) Audit() error {
 		return fmt.Errorf("ristretto has %d bytes in %d nodes; main %d in %d", engineBytes, engineNodes, s.main.bytes, s.main.len)
 	case s.engine.MaxCost()-s.engine.RemainingCost() != engineBytes && s.idMask == ^uint64(0): // colliding keys share a cost there
 		return fmt.Errorf("ristretto counts %d bytes; holds %d", s.engine.MaxCost()-s.engine.RemainingCost(), engineBytes)
-	case a.bytes+s.overhead > s.maxBytes.Load():
+	case s.arena.bytes() > a.records+s.arena.reserve():
+		return fmt.Errorf("the arena takes %d bytes for records charged %d; may keep %d more", s.arena.bytes(), a.records, s.arena.reserve())
+	case a.bytes+s.overhead+s.arena.reserve() > s.maxBytes.Load():
 		return fmt.Errorf("%d bytes and %d of counters; bound %d", a.bytes, s.overhead, s.maxBytes.Load())
 	}
 	return nil
 }
 
-type audit struct{ bytes, entries int64 }
+type audit struct{ bytes, entries, records int64 }
 
 // auditIndex adds up the index and checks its links.
 func (s *Store[M]) auditIndex() (a audit, err error) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		keys := 0
-		for _, e := range sh.entries(nil) {
+		for _, h := range s.handles(sh, nil) {
+			var v View[M]
+			e := s.one(h, &v)
+			n := s.node(h.number())
 			list := s.Variants(e.Key)
-			switch {
-			case !holds(list, e):
-				return a, fmt.Errorf("entry %q %q is not reachable", e.Key, e.Variant)
-			case e.node.dead.Load():
-				return a, fmt.Errorf("entry %q %q is dead but visible", e.Key, e.Variant)
-			case nodeOf(list, e.Variant) != e.node:
-				return a, fmt.Errorf("variant %q %q is there twice", e.Key, e.Variant)
-			case s.charge(e) > e.node.charge || s.charge(e) < e.node.charge-slackBytes:
-				return a, fmt.Errorf("entry %q %q costs %d; charged %d", e.Key, e.Variant, s.charge(e), e.node.charge)
+			same := 0
+			for _, o := range list {
+				if o.Variant == e.Variant {
+					same++
+				}
 			}
-			if list[0] == e {
+			p := s.pack(e, nil)
+			switch {
+			case !slices.ContainsFunc(list, func(o *Entry[M]) bool { return o.node == h }):
+				return a, fmt.Errorf("entry %q %q is not reachable", e.Key, e.Variant)
+			case !n.alive(h):
+				return a, fmt.Errorf("entry %q %q is dead but visible", e.Key, e.Variant)
+			case same != 1:
+				return a, fmt.Errorf("variant %q %q is there %d times", e.Key, e.Variant, same)
+			case s.chargeOf(e, p) > n.charge || s.chargeOf(e, p) < n.charge-slackBytes:
+				return a, fmt.Errorf("entry %q %q costs %d; charged %d", e.Key, e.Variant, s.chargeOf(e, p), n.charge)
+			case (p.size == 0) != n.at.loose():
+				return a, fmt.Errorf("entry %q %q of record size %d is at %x", e.Key, e.Variant, p.size, n.at)
+			}
+			if p.size > 0 {
+				a.records += s.arena.charge(p.size)
+			}
+			if list[0].node == h {
 				keys++
 			}
 			a.entries++
-			a.bytes += e.node.charge
+			a.bytes += n.charge
 		}
 		if keys != sh.keys {
 			return a, fmt.Errorf("shard %d has %d keys; counts %d", i, keys, sh.keys)

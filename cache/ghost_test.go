@@ -28,7 +28,7 @@ func TestOverhead_IsMeasured(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	before := heap()
-	s, err := New[int](Options{MaxBytes: 3 << 30})
+	s, err := New(Options{MaxBytes: 3 << 30}, Codec[int]{})
 	if err != nil {
 		t.Fatal(err)
 	}

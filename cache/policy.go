@@ -29,7 +29,7 @@ const (
 
 // bounds are the byte limits that follow from MaxBytes.
 type bounds struct {
-	total  int64 // of all entries: MaxBytes without the counters
+	total  int64 // of all entries: MaxBytes without the counters and what the arena may hold in reserve
 	window int64 // of the window, unless a single entry is larger
 	main   int64 // of what ristretto holds
 	object int64 // of one entry with all that it is charged for
@@ -37,7 +37,7 @@ type bounds struct {
 
 // setBounds computes the bounds for a store of maxBytes. The caller holds writer, or is New.
 func (s *Store[M]) setBounds(maxBytes int64) {
-	total := maxBytes - s.overhead
+	total := maxBytes - s.overhead - s.arena.reserve()
 	s.bounds = bounds{total: total, window: total / 10, object: maxBytes/8 + maxBytes/32}
 	s.bounds.main = total - s.bounds.window - total/64
 	s.maxBytes.Store(maxBytes)
@@ -55,16 +55,16 @@ func (s *Store[M]) open(o Options) error {
 	s.ghosts = newGhosts(o.MaxBytes)
 	s.overhead = bytes + s.ghosts.bytes()
 	s.setBounds(o.MaxBytes)
-	engine, err := ristretto.NewCache(&ristretto.Config[uint64, *node[M]]{
+	engine, err := ristretto.NewCache(&ristretto.Config[uint64, handle]{
 		NumCounters:        counters,
 		MaxCost:            s.bounds.main,
 		BufferItems:        64,
 		IgnoreInternalCost: true,
 		// The ids are hashes already. A conflict hash would change nothing: values are never read from ristretto.
 		KeyToHash: func(id uint64) (uint64, uint64) { return id, 0 },
-		OnReject:  func(i *ristretto.Item[*node[M]]) { s.leave(i.Value, &s.counts.rejected, true) },
-		OnEvict:   func(i *ristretto.Item[*node[M]]) { s.leave(i.Value, &s.counts.evicted, false) },
-		OnExit:    func(n *node[M]) { s.leave(n, &s.counts.evicted, false) },
+		OnReject:  func(i *ristretto.Item[handle]) { s.leave(i.Value, &s.counts.rejected, true) },
+		OnEvict:   func(i *ristretto.Item[handle]) { s.leave(i.Value, &s.counts.evicted, false) },
+		OnExit:    func(h handle) { s.leave(h, &s.counts.evicted, false) },
 	})
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
@@ -75,8 +75,11 @@ func (s *Store[M]) open(o Options) error {
 
 // Use counts a use of e for eviction. It is cheap: an entry used often is counted once in eight times only.
 func (s *Store[M]) Use(e *Entry[M]) {
-	n := e.node
-	if n == nil {
+	if e.node == 0 {
+		return
+	}
+	n := s.node(e.node.number())
+	if !n.alive(e.node) {
 		return
 	}
 	uses := n.uses.Load()
@@ -85,59 +88,52 @@ func (s *Store[M]) Use(e *Entry[M]) {
 	} else if rand.Uint32()%8 != 0 {
 		return
 	}
-	sh := s.shard(n.hash)
+	sh := s.shard(e.hash)
 	sh.mu.RLock() // ristretto's Get must not run beside its Close
 	if !s.closed {
-		s.engine.Get(n.id)
+		s.engine.Get(e.id)
 	}
 	sh.mu.RUnlock()
 }
 
-// charge returns the bytes that e is charged for.
-func (s *Store[M]) charge(e *Entry[M]) int64 {
-	return s.perEntry + allocBytes(int64(len(e.Key))) + allocBytes(int64(len(e.Variant))) + max(e.Extra, 0) + e.Body.memory()
-}
-
 // install makes e visible, in place of old only if old is not nil. The caller holds writer and has checked the limits.
-func (s *Store[M]) install(e *Entry[M], charge int64, old *Entry[M]) bool {
+func (s *Store[M]) install(e *Entry[M], p packed, charge int64, old *Entry[M]) bool {
 	s.makeRoom(charge)
 	hash := s.hashOf(e.Key)
-	n := &node[M]{hash: hash, id: s.idOf(hash, e.Variant), charge: charge}
 	sh := s.shard(hash)
 	s.bytes.Add(charge)
 	sh.mu.Lock()
-	list := sh.lookup(hash, e.Key)
-	if old != nil && !holds(list, old) {
+	if old != nil && !s.holds(old) {
 		sh.mu.Unlock()
 		s.bytes.Add(-charge)
 		return false
 	}
-	e.node, e.self[0] = n, e
-	next := with(list, e)
-	var surplus []*Entry[M]
-	if len(next) > s.maxVariants {
-		next, surplus = next[:s.maxVariants:s.maxVariants], next[s.maxVariants:]
-	}
-	sh.replace(hash, e.Key, list, next)
+	number := sh.nodes.take()*shardCount + uint32(hash%shardCount)
+	n := s.node(number)
+	n.hash, n.id, n.charge, n.place, n.known = hash, s.idOf(hash, e.Variant), charge, inWindow, false
+	s.keep(sh, number, e, p)
+	same, surplus := s.link(sh, number, e, s.maxVariants)
 	sh.mu.Unlock()
 	s.entries.Add(1)
-	s.window.push(n)
+	s.push(&s.window, number)
 	s.engine.Get(n.id) // the request that led here counts
-	s.succeed(n, nodeOf(list, e.Variant))
-	for _, v := range surplus {
-		s.remove(v.node)
+	s.succeed(n, same)
+	for _, h := range surplus {
+		s.remove(h)
 	}
 	return true
 }
 
 // succeed discards the node that n has replaced in the index, if any, and passes its standing on.
-func (s *Store[M]) succeed(n, prev *node[M]) {
+func (s *Store[M]) succeed(n *node, prev handle) {
 	n.known = s.takeGhost(n.id)
-	if prev == nil {
+	if prev == 0 {
 		return
 	}
-	n.known = n.known || prev.place == inMain
-	n.uses.Store(prev.uses.Load())
+	if p := s.node(prev.number()); p.alive(prev) {
+		n.known = n.known || p.place == inMain
+		n.uses.Store(p.uses.Load())
+	}
 	if s.discard(prev) {
 		s.counts.replaced.Add(1)
 	}
@@ -145,8 +141,8 @@ func (s *Store[M]) succeed(n, prev *node[M]) {
 
 // makeRoom evicts until an entry of the given charge fits into the window and into the total.
 func (s *Store[M]) makeRoom(charge int64) {
-	for s.window.last != nil && s.window.bytes+charge > s.bounds.window {
-		s.offer(s.window.last)
+	for s.window.last != 0 && s.window.bytes+charge > s.bounds.window {
+		s.offer(s.lifeOf(s.window.last))
 	}
 	if s.bytes.Load()+charge > s.bounds.total {
 		s.settle()
@@ -155,31 +151,33 @@ func (s *Store[M]) makeRoom(charge int64) {
 	}
 }
 
-// offer moves n from the window to the main part, or drops it.
-func (s *Store[M]) offer(n *node[M]) {
+// offer moves a node from the window to the main part, or drops it.
+func (s *Store[M]) offer(h handle) {
+	n := s.node(h.number())
 	proven := n.known || n.uses.Load() > 0
-	s.window.remove(n)
+	s.pull(&s.window, h.number())
 	n.uses.Store(0)
 	n.place = inMain
+	id, charge := n.id, n.charge
 	s.mainMu.Lock()
-	s.main.push(n)
+	s.push(&s.main, h.number())
 	full := s.main.bytes > s.bounds.main
 	s.mainMu.Unlock()
 	if full && !proven {
-		s.leave(n, &s.counts.rejected, true)
+		s.leave(h, &s.counts.rejected, true)
 		return
 	}
 	if full {
-		s.evictIdle(n)
+		s.evictIdle(h)
 	}
-	if _, queued := s.deleted[n.id]; queued {
+	if _, queued := s.deleted[id]; queued {
 		s.settle() // or the deletion of the id's former node would hit this one
 	}
-	if s.engine.Set(n.id, n, n.charge) {
+	if s.engine.Set(id, h, charge) {
 		return
 	}
 	s.settle() // its queue was full
-	if !s.engine.Set(n.id, n, n.charge) {
-		s.leave(n, &s.counts.rejected, true)
+	if !s.engine.Set(id, h, charge) {
+		s.leave(h, &s.counts.rejected, true)
 	}
 }

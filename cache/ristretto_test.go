@@ -193,7 +193,7 @@ func TestWindow_GhostsAreAdmitted(t *testing.T) {
 // Close beside Set or Get panics in ristretto.
 func TestRistretto_CloseBesideEverything(t *testing.T) {
 	for round := range 10 {
-		s, err := cache.New[meta](cache.Options{MaxBytes: 1 << 20})
+		s, err := cache.New(cache.Options{MaxBytes: 1 << 20}, codec)
 		if err != nil {
 			t.Fatal(err)
 		}

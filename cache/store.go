@@ -2,6 +2,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -19,19 +20,23 @@ type Store[M any] struct {
 	seed         maphash.Seed
 	idMask       uint64 // all ones, save in the test of colliding keys
 	maxVariants  int
-	perEntry     int64 // indexBytes
 	overhead     int64 // bytes of counters and ghosts
 	objectOption int64 // Options.MaxObjectBytes
-	engine       *ristretto.Cache[uint64, *node[M]]
+	engine       *ristretto.Cache[uint64, handle]
 	fills        *budget
+	codec        Codec[M]
+	arena        *arena    // nil: every entry is kept as it is
+	scratch      sync.Pool // *[]byte for the metas of entries that are being packed
 
 	writer  sync.Mutex
-	window  queue[M]            // newly stored, not yet offered to ristretto
+	window  queue               // newly stored, not yet offered to ristretto
 	deleted map[uint64]struct{} // ids deleted from ristretto that its queue may still hold
 	bounds  bounds
+	purging int      // purges that are running
+	reborn  []handle // what Swap gave a new node meanwhile
 
 	mainMu sync.Mutex
-	main   queue[M] // offered to ristretto and not refused
+	main   queue // offered to ristretto and not refused
 	ghosts ghosts
 
 	closed bool // written under writer and every shard's lock
@@ -49,8 +54,9 @@ type Store[M any] struct {
 // counts are the counters of Stats.
 type counts struct{ puts, swaps, replaced, rejected, evicted, removed atomic.Int64 }
 
-// New returns an empty store. Close it to end its goroutines.
-func New[M any](o Options) (*Store[M], error) {
+// New returns an empty store. Close it to end its goroutines. Where c is the zero value, every entry is kept as it is;
+// otherwise small entries are kept in a form that costs less memory and no time in garbage collections.
+func New[M any](o Options, c Codec[M]) (*Store[M], error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -58,11 +64,15 @@ func New[M any](o Options) (*Store[M], error) {
 		seed:        maphash.MakeSeed(),
 		idMask:      ^uint64(0),
 		maxVariants: o.MaxVariants,
-		perEntry:    indexBytes[M](),
 		deleted:     make(map[uint64]struct{}),
 		fills:       new(budget),
+		codec:       c,
 	}
 	s.fills.max.Store(o.MaxFillBytes)
+	if c.Append != nil {
+		s.arena = newArena(o.MaxBytes)
+	}
+	s.scratch.New = func() any { return new([]byte) }
 	if err := s.open(o); err != nil {
 		return nil, err
 	}
@@ -71,12 +81,23 @@ func New[M any](o Options) (*Store[M], error) {
 
 // Variants returns the stored variants of key, newest first: an immutable snapshot. It keeps no reference to key.
 func (s *Store[M]) Variants(key string) []*Entry[M] {
+	var v View[M]
+	return s.View(key, &v)
+}
+
+// View is Variants without allocations: what it returns is valid until the next call with the same v, or Reset.
+func (s *Store[M]) View(key string, v *View[M]) []*Entry[M] {
 	hash := s.hashOf(key)
 	sh := s.shard(hash)
 	sh.mu.RLock()
-	list := sh.lookup(hash, key)
+	first := s.lookup(sh, hash, key)
+	if first == 0 {
+		sh.mu.RUnlock()
+		return nil
+	}
+	s.look(sh, first, math.MaxInt, v)
 	sh.mu.RUnlock()
-	return list
+	return s.seen(v)
 }
 
 // Epoch returns the current epoch of key. Read it before the request is forwarded whose response Put shall store.
@@ -90,7 +111,11 @@ func (s *Store[M]) epochOf(hash uint64) Epoch {
 // Put stores e in place of an entry with the same Key and Variant. When it returns true, e is visible; otherwise the
 // second result is one of the Reason constants, and whatever was stored before stays.
 func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) {
-	charge := s.charge(e)
+	b := s.scratch.Get().(*[]byte)
+	defer s.scratch.Put(b)
+	p := s.pack(e, *b)
+	*b = p.meta
+	charge := s.chargeOf(e, p)
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	switch {
@@ -103,7 +128,7 @@ func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) {
 	case e.Body.Held() > s.maxObject.Load() || charge > s.bounds.object:
 		return false, ReasonTooLarge
 	}
-	s.install(e, charge, nil)
+	s.install(e, p, charge, nil)
 	s.counts.puts.Add(1)
 	return true, ""
 }
@@ -112,11 +137,15 @@ func (s *Store[M]) Put(e *Entry[M], at Epoch) (bool, string) {
 // Variant. It serves refreshed fields (RFC 9111 §4.3.4) and merged parts (§3.4), and makes next the newest variant. It
 // costs little while the charge does not grow.
 func (s *Store[M]) Swap(old, next *Entry[M]) bool {
-	if old.node == nil || next.stored() || old.Key != next.Key || old.Variant != next.Variant {
+	if !old.stored() || next.stored() || old.Key != next.Key || old.Variant != next.Variant {
 		return false
 	}
-	charge := s.charge(next)
-	if done, ok := s.swapInPlace(old, next, charge); done {
+	b := s.scratch.Get().(*[]byte)
+	defer s.scratch.Put(b)
+	p := s.pack(next, *b)
+	*b = p.meta
+	charge := s.chargeOf(next, p)
+	if done, ok := s.swapInPlace(old, next, p, charge); done {
 		return ok
 	}
 	s.writer.Lock()
@@ -124,9 +153,12 @@ func (s *Store[M]) Swap(old, next *Entry[M]) bool {
 	if s.closed || next.Body.Held() > s.maxObject.Load() || charge > s.bounds.object {
 		return false
 	}
-	ok := s.install(next, charge, old)
+	ok := s.install(next, p, charge, old)
 	if ok {
 		s.counts.swaps.Add(1)
+		if s.purging > 0 {
+			s.reborn = append(s.reborn, next.node)
+		}
 	}
 	return ok
 }
@@ -135,32 +167,41 @@ func (s *Store[M]) Swap(old, next *Entry[M]) bool {
 const slackBytes = 256
 
 // swapInPlace lets next take over old's node when the charge allows it. done is false when it does not.
-func (s *Store[M]) swapInPlace(old, next *Entry[M], charge int64) (done, ok bool) {
-	n := old.node
-	sh := s.shard(n.hash)
+func (s *Store[M]) swapInPlace(old, next *Entry[M], p packed, charge int64) (done, ok bool) {
+	sh := s.shardOf(old.node)
 	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	list := sh.lookup(n.hash, old.Key)
-	if !holds(list, old) {
+	n := s.node(old.node.number())
+	if !s.holds(old) {
+		sh.mu.Unlock()
 		return true, false
 	}
 	if charge > n.charge || charge < n.charge-slackBytes {
+		sh.mu.Unlock()
 		return false, false
 	}
-	next.node, next.self[0] = n, next
-	sh.replace(n.hash, next.Key, list, with(list, next))
+	s.cut(sh, old.node)
+	class := s.drop(sh, n.at)
+	n.version++
+	s.keep(sh, old.node.number(), next, p)
+	s.link(sh, old.node.number(), next, math.MaxInt)
+	sh.mu.Unlock()
+	s.tidy(class)
 	s.counts.swaps.Add(1)
 	return true, true
 }
 
 // Delete removes e and reports true if it is still stored.
 func (s *Store[M]) Delete(e *Entry[M]) bool {
-	if e.node == nil {
+	if !e.stored() {
 		return false
 	}
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	return holds(s.Variants(e.Key), e) && s.remove(e.node)
+	sh := s.shardOf(e.node)
+	sh.mu.RLock()
+	held := s.holds(e)
+	sh.mu.RUnlock()
+	return held && s.remove(e.node)
 }
 
 // Invalidate removes every variant of key and returns how many those were (RFC 9111 §4.4). A Put with an epoch that was
@@ -180,24 +221,59 @@ func (s *Store[M]) Invalidate(key string) int {
 }
 
 // Purge removes every entry that match reports true for and returns how many those were. Responses requested before are
-// not stored any more, whatever their key. With dry it counts only. match may read the store, but not change it.
+// not stored any more, whatever their key. With dry it counts only. match may read the store, but not change it; the entry
+// that it is given is valid until it returns.
 func (s *Store[M]) Purge(match func(*Entry[M]) bool, dry bool) int {
-	if !dry {
-		s.writer.Lock()
-		s.purges.Add(1)
-		s.writer.Unlock()
-	}
 	n := 0
-	var list []*Entry[M]
-	for i := range s.shards {
-		list = s.shards[i].entries(list[:0])
-		for _, e := range list {
-			if match(e) && (dry || s.purge(e, match)) {
-				n++
-			}
+	meet := func(e *Entry[M]) bool {
+		if match(e) && (dry || s.purge(e, match)) {
+			n++
+		}
+		return true
+	}
+	if dry {
+		s.each(meet)
+		return n
+	}
+	seen := s.beginPurge()
+	defer s.endPurge()
+	s.each(meet)
+	var v View[M]
+	for h, ok := s.rebornAfter(seen); ok; h, ok = s.rebornAfter(seen) {
+		seen++
+		if e := s.one(h, &v); e != nil {
+			meet(e)
 		}
 	}
 	return n
+}
+
+// beginPurge shuts out what was requested before, and has Swap remember what it gives a new node, which the purge might
+// miss. It returns how many of those there are already.
+func (s *Store[M]) beginPurge() int {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	s.purges.Add(1)
+	s.purging++
+	return len(s.reborn)
+}
+
+func (s *Store[M]) endPurge() {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if s.purging--; s.purging == 0 {
+		s.reborn = nil
+	}
+}
+
+// rebornAfter returns what Swap gave a new node after the first seen of them.
+func (s *Store[M]) rebornAfter(seen int) (handle, bool) {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if seen >= len(s.reborn) {
+		return 0, false
+	}
+	return s.reborn[seen], true
 }
 
 // purge removes what is stored under e's key and variant: e itself or its refreshed form, or what a Swap that changed
@@ -216,14 +292,18 @@ func (s *Store[M]) purge(e *Entry[M], match func(*Entry[M]) bool) bool {
 	return false
 }
 
-// Range calls f for every stored entry, in no order, until f returns false. f may call the store; what is stored or
-// removed meanwhile may be seen or not.
-func (s *Store[M]) Range(f func(*Entry[M]) bool) {
-	var list []*Entry[M]
+// Range calls f for every stored entry, in no order, until f returns false. An entry is valid until f returns; [Store.Clone]
+// keeps it. f may call the store; what is stored or removed meanwhile may be seen or not.
+func (s *Store[M]) Range(f func(*Entry[M]) bool) { s.each(f) }
+
+// each calls f for every entry until it returns false.
+func (s *Store[M]) each(f func(*Entry[M]) bool) {
+	var list []handle
+	var v View[M]
 	for i := range s.shards {
-		list = s.shards[i].entries(list[:0])
-		for _, e := range list {
-			if !f(e) {
+		list = s.handles(&s.shards[i], list[:0])
+		for _, h := range list {
+			if e := s.one(h, &v); e != nil && !f(e) {
 				return
 			}
 		}
@@ -265,7 +345,7 @@ func (s *Store[M]) Resize(maxBytes int64) {
 
 // resize is Resize; writer is held.
 func (s *Store[M]) resize(maxBytes int64) {
-	s.setBounds(max(maxBytes, minMaxBytes+s.overhead))
+	s.setBounds(max(maxBytes, minMaxBytes+s.overhead+s.arena.reserve()))
 	s.engine.UpdateMaxCost(s.bounds.main)
 	s.shrink()
 }
@@ -284,8 +364,8 @@ func (s *Store[M]) Close() {
 	for i := range s.shards {
 		s.shards[i].mu.Unlock()
 	}
-	for s.window.last != nil {
-		s.discard(s.window.last)
+	for s.window.last != 0 {
+		s.discard(s.lifeOf(s.window.last))
 	}
 	s.engine.Close() // calls back for every node it holds
 }
