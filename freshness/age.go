@@ -19,7 +19,7 @@ func (r *Response) InitialAge() time.Duration { return max(r.ApparentAge, clamp(
 // machine sleeps. A jump can thus make a response look older, never younger. Without monotonic readings, a wall clock
 // that went back by more than a minute leaves the age unknown, which counts as the greatest there is.
 func (r *Response) Age(now time.Time) time.Duration {
-	resident := now.Sub(r.Received)
+	resident := now.Sub(r.Moment())
 	if wall := now.Round(0).Sub(r.Received.Round(0)); wall > resident {
 		resident = wall
 	}

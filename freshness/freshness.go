@@ -124,11 +124,12 @@ type Response struct {
 	// AgeValue is the value of Age (§5.1), ApparentAge the receipt time minus Date, Delay the time that the exchange
 	// took; none is negative. See InitialAge.
 	AgeValue, ApparentAge, Delay time.Duration
-	// Received is the time when the response arrived, with its monotonic reading if it had one.
+	// Received is the time when the response arrived, with its monotonic reading if it had one and was not stored; see Moment.
 	Received time.Time
 	// StaleWhileRevalidate and StaleIfError are the windows of RFC 5861 §3 and §4.
 	StaleWhileRevalidate, StaleIfError Delta
 
+	steady       time.Time     // the time of receipt with its monotonic reading, if Received has lost it; its wall time means nothing
 	staleOnError time.Duration // Policy.MaxStaleOnError
 	withheld     string        // lower-case field names of no-cache="…", each followed by a comma
 	refusal      Reason        // why it must not be stored whatever the request was; 0: nothing speaks against it

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/policy"
@@ -62,9 +63,10 @@ type exchange struct {
 	explaining func() // takes the place of the round trip when a request is explained, not answered
 
 	reply   reply
-	vector  [][]byte    // pieces to be written at once; reused
-	pieces  [][]byte    // of a stored body; reused by the lane
-	sending net.Buffers // the same, as far as it is not written
+	vector  [][]byte           // pieces to be written at once; reused
+	pieces  [][]byte           // of a stored body; reused by the lane
+	view    cache.View[stored] // of stored responses; used by the lane
+	sending net.Buffers        // the same, as far as it is not written
 	rec     access.Record
 }
 

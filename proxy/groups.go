@@ -94,7 +94,7 @@ func (p *Proxy) outdated(e *entry) bool {
 		return false
 	}
 	names := vary.ParseGroups(e.Meta.header()["Cache-Groups"])
-	return p.groups.outdated(originOf(e.Key), names, e.Meta.fresh.Received.Add(-e.Meta.fresh.Delay))
+	return p.groups.outdated(originOf(e.Key), names, e.Meta.fresh.Moment().Add(-e.Meta.fresh.Delay))
 }
 
 // originOf is the origin of a cache key.
@@ -228,12 +228,13 @@ func (p *Proxy) index(e *entry) {
 		return
 	}
 	h := e.Meta.header()
-	origin := originOf(e.Key)
-	target := e.Key[len(origin):]
+	url := strings.Clone(e.Key) // what it is part of need not stay
+	origin := originOf(url)
+	target := url[len(origin):]
 	if rule, ok := vary.ParseNoVarySearch(h["No-Vary-Search"]); ok {
-		p.searches.add(origin, target, e.Key, rule)
+		p.searches.add(origin, target, url, rule)
 	}
-	for _, key := range p.groups.add(origin, vary.ParseGroups(h["Cache-Groups"]), e.Key) {
+	for _, key := range p.groups.add(origin, vary.ParseGroups(h["Cache-Groups"]), url) {
 		p.drop(key)
 	}
 }

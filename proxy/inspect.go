@@ -106,9 +106,10 @@ func describe(e *entry, now time.Time, brief bool) StoredResponse {
 // selecting are the request fields that a stored response was selected by.
 func selecting(m *stored) []Field {
 	var out []Field
-	names, values := m.selecting()
-	for i, name := range names {
-		f := Field{Name: name, Value: values[i], Absent: values[i] == "\x00"}
+	for rest := m.selects; rest != ""; {
+		var name, value string
+		name, value, rest = rest.cut()
+		f := Field{Name: name, Value: value, Absent: value == "\x00"}
 		switch {
 		case f.Absent:
 			f.Value = ""
@@ -167,7 +168,7 @@ func (p *Proxy) Find(text string, order Order, most int) (found []StoredResponse
 	p.store.Range(func(e *entry) bool {
 		if strings.Contains(e.Key, text) {
 			total++
-			if list = append(list, e); len(list) >= 4*most+1024 {
+			if list = append(list, p.store.Clone(e)); len(list) >= 4*most+1024 {
 				list = first(list, order, most)
 			}
 		}

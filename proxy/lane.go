@@ -1,11 +1,11 @@
 package proxy
 
 import (
-	"slices"
 	"strings"
 	"time"
 	"unsafe"
 
+	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/wire"
@@ -18,7 +18,9 @@ func (c *conn) lane(now time.Time) bool {
 	if c.p.noLane || !c.plain() {
 		return false
 	}
-	e := c.laneEntry()
+	x := c.p.lanes.Get().(*exchange)
+	defer c.p.leaveLane(x)
+	e := c.laneEntry(&x.view)
 	if e == nil {
 		return false
 	}
@@ -32,7 +34,7 @@ func (c *conn) lane(now time.Time) bool {
 	}
 	c.persistent = true
 	c.p.store.Use(e)
-	x := c.laneExchange(now)
+	c.laneExchange(x, now)
 	x.rec.User, x.rec.Rule, x.rec.Reported = user, ruling.Rule, strings.Join(ruling.Reported, ",")
 	x.begin(e, int64(d.Age/time.Second), x.cacheStatus(verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL())))
 	x.pieces = e.Body.AppendBuffers(x.pieces[:0], 0, e.Length)
@@ -43,8 +45,13 @@ func (c *conn) lane(now time.Time) bool {
 		x.abort()
 	}
 	c.persistent = ok
-	x.p.lanes.Put(x)
 	return true
+}
+
+// leaveLane puts an exchange of the lane back.
+func (p *Proxy) leaveLane(x *exchange) {
+	x.view.Reset()
+	p.lanes.Put(x)
 }
 
 // plain tells whether a request is one for which only the store and the clock decide.
@@ -102,8 +109,8 @@ func decisive(name, value string) bool {
 	return false
 }
 
-// laneEntry is the stored response that the request selects byte for byte, or nil.
-func (c *conn) laneEntry() *entry {
+// laneEntry is the stored response that the request selects byte for byte, or nil. It lies in v.
+func (c *conn) laneEntry(v *cache.View[stored]) *entry {
 	u := &c.req.URI
 	if u.Scheme == "https" || u.Host == "" || u.Path == "" || u.Path[0] != '/' {
 		return nil
@@ -124,13 +131,13 @@ func (c *conn) laneEntry() *entry {
 	if !c.local && !c.laneMayReach(u.Port) {
 		return nil
 	}
-	list := c.p.store.Variants(unsafe.String(unsafe.SliceData(c.key), len(c.key)))
+	list := c.p.store.View(unsafe.String(unsafe.SliceData(c.key), len(c.key)), v)
 	for _, e := range list {
 		m := &e.Meta
-		if !slices.Equal(m.names(), list[0].Meta.names()) || !e.Complete() || m.withholds || m.restricted && !c.local {
+		if !m.selects.likewise(list[0].Meta.selects) || !e.Complete() || m.withholds || m.restricted && !c.local {
 			return nil // which one is selected is not plain
 		}
-		if selectedBy(&c.req.Fields, m) {
+		if m.selects.by(&c.req.Fields) {
 			return e
 		}
 	}
@@ -142,9 +149,8 @@ func (c *conn) laneMayReach(port string) bool {
 	return (port == "" || port == "80") && contains(c.opt.HTTPPorts, 80)
 }
 
-// laneExchange is an exchange for the lane, from the pool.
-func (c *conn) laneExchange(now time.Time) *exchange {
-	x := c.p.lanes.Get().(*exchange)
+// laneExchange makes x, which is from the pool, an exchange for the lane.
+func (c *conn) laneExchange(x *exchange, now time.Time) {
 	x.p, x.opt, x.c, x.req, x.start = c.p, c.opt, c, &c.req, now
 	x.reply = reply{age: -1}
 	x.rec = access.Record{
@@ -153,5 +159,4 @@ func (c *conn) laneExchange(now time.Time) *exchange {
 		UserAgent: c.req.Fields.Get("User-Agent"), Referer: c.req.Fields.Get("Referer"),
 	}
 	x.url = x.rec.URL
-	return x
 }

@@ -64,10 +64,7 @@ func (x *exchange) part(r *received, cr validation.ContentRange) *entry {
 	m := &e.Meta
 	m.lines = without(m.lines, contentRange)
 	m.reason, m.fresh.Status = http.StatusText(200), 200
-	if m.more == nil {
-		m.more = &uncommon{}
-	}
-	m.more.asked, m.more.answered = strings.Clone(x.req.Fields.Get("Range")), cr.Span
+	m.asked, m.answered = strings.Clone(x.req.Fields.Get("Range")), cr.Span
 	e.Extra = m.size()
 	return e
 }
@@ -122,7 +119,7 @@ func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 		next := *e
 		next.Body = body
 		if cur == nil || !sameRepresentation(cur, e) {
-			if cur != nil && cur.Meta.fresh.Received.After(e.Meta.fresh.Received) {
+			if cur != nil && cur.Meta.fresh.Moment().After(e.Meta.fresh.Moment()) {
 				return
 			}
 			p.put(&next, epoch)
@@ -171,16 +168,16 @@ func (x *exchange) wants(e *entry, has validation.Validators, now time.Time) ([]
 // validator with which the rest could be fetched: what the origin itself answered is the answer again, as far as it goes.
 func (x *exchange) asAnswered(e *entry, spans []validation.Span) []validation.Span {
 	m := &e.Meta
-	if e.Complete() || m.gap != "" || len(spans) != 1 || m.more == nil {
+	if e.Complete() || m.gap != "" || len(spans) != 1 || m.answered == (validation.Span{}) {
 		return spans
 	}
-	end := heldFrom(e, m.more.answered.Start, m.more.answered.End)
+	end := heldFrom(e, m.answered.Start, m.answered.End)
 	s := &spans[0]
 	switch {
-	case end == m.more.answered.Start || end == m.more.answered.End:
-	case m.more.asked == x.req.Fields.Get("Range"):
-		*s = validation.Span{Start: m.more.answered.Start, End: end}
-	case m.more.answered.Start <= s.Start && s.Start < end && end < s.End && s.End <= m.more.answered.End:
+	case end == m.answered.Start || end == m.answered.End:
+	case m.asked == x.req.Fields.Get("Range"):
+		*s = validation.Span{Start: m.answered.Start, End: end}
+	case m.answered.Start <= s.Start && s.Start < end && end < s.End && s.End <= m.answered.End:
 		s.End = end
 	}
 	return spans

@@ -238,7 +238,7 @@ func (x *exchange) heldNow(w *patchwork, pos, end int64) int64 {
 		return held
 	}
 	cur := x.p.variant(w.e.Key, w.e.Variant)
-	if cur == nil || cur == w.e || !sameRepresentation(cur, w.e) || !x.reachable(&cur.Meta) {
+	if cur == nil || cur.Is(w.e) || !sameRepresentation(cur, w.e) || !x.reachable(&cur.Meta) {
 		return pos
 	}
 	if held = heldFrom(cur, pos, end); held > pos {

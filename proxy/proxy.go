@@ -66,7 +66,7 @@ type Proxy struct {
 // New makes a proxy. It fails when the cache cannot be made.
 func New(o Options) (*Proxy, error) {
 	o = o.withDefaults()
-	store, err := cache.New[stored](o.cache())
+	store, err := cache.New(o.cache(), codec(time.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

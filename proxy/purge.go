@@ -88,7 +88,7 @@ func (p *Proxy) purgeMatch(q PurgeRequest) (func(*entry) bool, error) {
 		switch {
 		case key != "" && e.Key != key, !strings.HasPrefix(e.Key, q.Prefix), host != "" && hostOf(e.Key) != host:
 			return false
-		case q.OlderThan > 0 && now.Sub(e.Meta.fresh.Received) <= q.OlderThan:
+		case q.OlderThan > 0 && now.Sub(e.Meta.fresh.Moment()) <= q.OlderThan:
 			return false
 		case q.Group != "" && !inGroup(e, q.Group):
 			return false

@@ -31,7 +31,7 @@ func (x *exchange) validate(e *entry, d freshness.Decision) {
 // renewed answers with what took the place of a stale response while this request waited for another one's validation.
 func (x *exchange) renewed(e *entry) bool {
 	again, _ := x.selectStored()
-	if again == nil || again == e {
+	if again == nil || again.Is(e) {
 		return false
 	}
 	now := time.Now()

@@ -110,7 +110,7 @@ func (x *exchange) choose() (*entry, string) {
 func (x *exchange) preferred(variants []*entry) *entry {
 	for _, e := range variants {
 		m := &e.Meta
-		if e.Complete() && len(m.names()) > 0 && x.reachable(m) && x.prefers(e) {
+		if e.Complete() && m.selects != "" && x.reachable(m) && x.prefers(e) {
 			return e
 		}
 	}
@@ -118,7 +118,7 @@ func (x *exchange) preferred(variants []*entry) *entry {
 }
 
 func (x *exchange) prefers(e *entry) bool {
-	key, ok := x.variant(e.Meta.names())
+	key, ok := x.variant(e.Meta.selects.names())
 	return ok && vary.Prefers(e.Variant, key, e.Meta.header())
 }
 

@@ -151,7 +151,7 @@ func (x *exchange) manyParts(spans []validation.Span, e *entry, header http.Head
 func (x *exchange) validating(e *entry) []*entry {
 	out := []*entry{e}
 	for _, o := range x.p.store.Variants(x.url) {
-		if o != e && len(out) < maxValidators && o.Complete() && x.reachable(&o.Meta) {
+		if !o.Is(e) && len(out) < maxValidators && o.Complete() && x.reachable(&o.Meta) {
 			out = append(out, o)
 		}
 	}
@@ -243,7 +243,7 @@ func (r *received) updates() []validation.Field {
 func (x *exchange) keeps(e *entry, header http.Header) bool {
 	names, star := vary.Names(header["Vary"])
 	ok, _ := freshness.Storable("GET", freshness.Request{Authorization: e.Meta.fresh.Authorized}, &e.Meta.fresh)
-	return ok && !star && slices.Equal(names, e.Meta.names())
+	return ok && !star && e.Meta.selects.has(names)
 }
 
 // fieldsOf are field lines as values, without those that drop (may be nil) reports true for.

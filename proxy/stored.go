@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"unsafe"
 
 	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/cache/vary"
@@ -22,38 +21,18 @@ type stored struct {
 	lines string
 	// gap is the If-Range value that lets parts be combined: a strong validator; empty if there is none.
 	gap string
-	// more is what few stored responses have; nil if this one has none of it.
-	more *uncommon
+	// selects are the request fields that Vary nominates, as they were in the request that was answered (RFC 9111 §4.1):
+	// a request that has the very same needs no comparison by meaning.
+	selects selection
+	// asked and answered are the Range field and the Content-Range of a stored 206; answered is empty for other responses.
+	asked    string
+	answered validation.Span
 	// indexed tells that the response belongs to a cache group or has a rule for its query.
 	indexed bool
 	// withholds tells that some of the lines may not be reused without validation (no-cache="…", RFC 9111 §5.2.2.4).
 	withholds  bool
 	addr       netip.AddrPort // where it came from
 	restricted bool           // only clients on this machine may have it: it came from where others cannot reach
-}
-
-// uncommon is what is kept about a stored response that has variants or is a part.
-type uncommon struct {
-	// names are the request fields that Vary nominates, values what they were in the request that was answered (RFC 9111
-	// §4.1): a request that has the very same needs no comparison by meaning.
-	names, values []string
-	// asked and answered are the Range field and the Content-Range of a stored 206.
-	asked    string
-	answered validation.Span
-}
-
-// selecting are the names and values of the request fields that Vary nominates.
-func (m *stored) selecting() (names, values []string) {
-	if m.more == nil {
-		return nil, nil
-	}
-	return m.more.names, m.more.values
-}
-
-// names are the names of the request fields that Vary nominates.
-func (m *stored) names() []string {
-	names, _ := m.selecting()
-	return names
 }
 
 // entry is a stored response.
@@ -139,12 +118,7 @@ func (x *exchange) meta(v *received) stored {
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return ageOrLength(name) || forClientOnly(name)
 	}))
-	if len(v.names) > 0 {
-		m.more = &uncommon{}
-	}
-	for _, name := range v.names {
-		m.more.names, m.more.values = append(m.more.names, strings.Clone(name)), append(m.more.values, strings.Clone(fieldValue(x, name)))
-	}
+	m.selects = selectionOf(x, v.names)
 	gap, _ := validation.GapCondition(validation.Of(v.fields, v.ResponseTime))
 	m.gap = strings.Clone(gap)
 	m.indexed = indexed(v.fields)
@@ -190,15 +164,7 @@ func withholds(m *stored) bool {
 
 // size is how many bytes a stored response's meta holds beyond its fixed part.
 func (m *stored) size() int64 {
-	n := len(m.lines) + len(m.reason)
-	if m.more != nil {
-		n += int(unsafe.Sizeof(*m.more)) + len(m.more.asked)
-	}
-	names, values := m.selecting()
-	for i := range names {
-		n += len(names[i]) + len(values[i]) + 32
-	}
-	return int64(n)
+	return int64(len(m.lines) + len(m.reason) + len(m.gap) + len(m.selects) + len(m.asked))
 }
 
 // variant is the secondary key of a response to this request (RFC 9111 §4.1).
@@ -214,22 +180,11 @@ func (x *exchange) variant(names []string) (key string, ok bool) {
 // matches tells whether a stored response was made for a request like this one (RFC 9111 §4.1).
 func (x *exchange) matches(e *entry) bool {
 	m := &e.Meta
-	if selectedBy(x, m) {
+	if m.selects.by(x) {
 		return true
 	}
-	key, ok := x.variant(m.names())
+	key, ok := x.variant(m.selects.names())
 	return ok && key == e.Variant
-}
-
-// selectedBy tells whether the selecting fields of a request are byte for byte those of the request that was answered.
-func selectedBy(src vary.Source, m *stored) bool {
-	names, values := m.selecting()
-	for i, name := range names {
-		if fieldValue(src, name) != values[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // fieldValue is the value of a field over all its lines; an absent field is told from an empty one.
