@@ -89,7 +89,7 @@ func (e *Entry[M]) stored() bool { return e.self == e }
 
 // Is reports whether e and o are the same stored entry, or one and the same entry.
 func (e *Entry[M]) Is(o *Entry[M]) bool {
-	return e == o || e.stored() && o.stored() && e.node == o.node && e.version == o.version
+	return e == o || e != nil && o != nil && e.stored() && o.stored() && e.node == o.node && e.version == o.version
 }
 
 // Clone returns a copy that shares no memory with e's View (see [Store.View]) and is e to the store all the same.

@@ -202,7 +202,7 @@ func (x *exchange) explainCache(e *Explanation) bool {
 	chosen, fwd := x.choose()
 	for _, v := range x.variants() {
 		d := describe(v, now, false)
-		if v == chosen {
+		if v.Is(chosen) {
 			e.Stored = &d
 		} else {
 			e.Others = append(e.Others, d)
