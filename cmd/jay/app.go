@@ -49,7 +49,7 @@ func commands() []command {
 		name: "print-config", usage: "print the effective configuration as a file for --config",
 		example: "jay print-config --cache-size 2g > jay.yaml",
 		run:     (*process).printConfig,
-	}, explainCommand(), purgeCommand(), statsCommand(), topCommand(), policyCommand(), rulesCommand(), {
+	}, explainCommand(), purgeCommand(), statsCommand(), topCommand(), policyCommand(), rulesCommand(), unitCommand(), {
 		name: "version", usage: "print the version", example: "jay version", bare: true,
 		run: (*process).version,
 	}}

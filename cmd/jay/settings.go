@@ -21,10 +21,7 @@ const maxFile = 16 << 20
 func (p *process) settings(f *flags, bad int) (config.Config, error) {
 	c := config.Default()
 	c.Admin, c.Listen = "", nil // which nobody can choose
-	name := p.getenv("JAY_CONFIG")
-	if texts := f.texts["config"]; len(texts) > 0 {
-		name = texts[len(texts)-1]
-	}
+	name := p.configName(f)
 	fileErr := loadFile(&c, name)
 	usageErr := errors.Join(config.LoadEnv(&c, p.getenv), f.apply(&c))
 	if err := errors.Join(fileErr, usageErr); err != nil {
@@ -46,6 +43,14 @@ func (p *process) settings(f *flags, bad int) (config.Config, error) {
 		return c, &exitError{code: bad, err: err}
 	}
 	return c.Resolve(p.host()), nil
+}
+
+// configName is the path of the configuration file; empty if there is none.
+func (p *process) configName(f *flags) string {
+	if name := f.last("config"); name != "" {
+		return name
+	}
+	return p.getenv("JAY_CONFIG")
 }
 
 // loadFile reads the file, if there is one to read.

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jayproxy/jay/config"
+	"github.com/jayproxy/jay/proxy"
+)
+
+func unitCommand() command {
+	return command{
+		name: "systemd-unit", usage: "print a systemd service with few rights, and the sockets that stay open while it restarts",
+		text: "Prints jay.service, jay.socket and, for intercepting listeners, one more socket, with their paths as comments. The\n" +
+			"options, files and JAY_ variables that it is given are those of the service. With --dir it writes the files.",
+		example: "sudo jay systemd-unit --config /etc/jay.yaml --dir /etc/systemd/system",
+		offline: true,
+		flags: []ownFlag{
+			{name: "service", help: "only the service"},
+			{name: "socket", help: "only the sockets"},
+			{name: "dir", arg: "DIR", help: "write the files into this directory instead of printing them"},
+		},
+		run: (*process).systemdUnit,
+	}
+}
+
+// unitDir is where people keep their own units.
+const unitDir = "/etc/systemd/system"
+
+// unit is a file of systemd's.
+type unit struct {
+	name, text string
+}
+
+// systemdUnit answers jay systemd-unit.
+func (p *process) systemdUnit(_ context.Context, f *flags) error {
+	c, err := p.settings(f, codeUsage)
+	if err != nil {
+		return err
+	}
+	units, err := p.unitsFor(&c, f)
+	if err != nil {
+		return &exitError{code: codeUsage, err: fmt.Errorf("systemd-unit: %w", err)}
+	}
+	if dir := f.last("dir"); dir != "" {
+		return p.writeUnits(dir, units)
+	}
+	var b strings.Builder
+	for i, u := range units {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "# %s/%s\n%s", unitDir, u.name, u.text)
+	}
+	_, err = io.WriteString(p.stdout, b.String())
+	return err
+}
+
+// writeUnits writes the files and says how it goes on.
+func (p *process) writeUnits(dir string, units []unit) error {
+	var sockets []string
+	for _, u := range units {
+		path := filepath.Join(dir, u.name)
+		if err := os.WriteFile(path, []byte(u.text), 0o644); err != nil {
+			return plainPath(err)
+		}
+		if strings.HasSuffix(u.name, ".socket") {
+			sockets = append(sockets, u.name)
+		}
+		fmt.Fprintln(p.stdout, "wrote", path)
+	}
+	_, err := fmt.Fprintf(p.stdout, "to start: systemctl daemon-reload && systemctl enable --now %s jay.service\n", strings.Join(sockets, " "))
+	return err
+}
+
+// unitsFor are the files that the command line asks for.
+func (p *process) unitsFor(c *config.Config, f *flags) ([]unit, error) {
+	sockets, err := socketUnits(c)
+	if err != nil {
+		return nil, err
+	}
+	service, err := p.serviceUnit(c, f, sockets)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case f.given("service") == f.given("socket"):
+		return append([]unit{service}, sockets...), nil
+	case f.given("service"):
+		return []unit{service}, nil
+	}
+	return sockets, nil
+}
+
+// socketUnits are one file for each kind of listener, since all addresses in a file have one name.
+func socketUnits(c *config.Config) ([]unit, error) {
+	var units []unit
+	for m := proxy.Explicit; m <= proxy.ByHost; m++ {
+		name, listen := "jay.socket", c.Listen
+		if m != proxy.Explicit {
+			name, listen = "jay-"+m.String()+".socket", c.Intercept
+			if m != interceptMode(c) {
+				continue
+			}
+		}
+		if len(listen) == 0 {
+			continue
+		}
+		text, err := socketUnit(m, listen)
+		if err != nil {
+			return nil, err
+		}
+		units = append(units, unit{name, text})
+	}
+	return units, nil
+}
+
+// socketUnit is the file for the listeners of one kind.
+func socketUnit(m proxy.Mode, listen []string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[Unit]\nDescription=Jay's sockets (%v)\n\n[Socket]\n", m)
+	free := false
+	for _, address := range listen {
+		stream, early, err := listenStream(address)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "ListenStream=%s\n", stream)
+		free = free || !early
+	}
+	fmt.Fprintf(&b, "FileDescriptorName=%v\nService=jay.service\n", m)
+	if m == proxy.TProxy {
+		b.WriteString("# what TPROXY needs, so that Jay itself needs no capability\nTransparent=yes\n")
+	}
+	if free {
+		b.WriteString("# the address may come later than the socket\nFreeBind=yes\n")
+	}
+	b.WriteString("\n[Install]\nWantedBy=sockets.target\n")
+	return b.String(), nil
+}
+
+// listenStream is an address as systemd writes it, and whether every machine has it from the start.
+func listenStream(address string) (stream string, early bool, err error) {
+	host, port, err := net.SplitHostPort(address)
+	switch {
+	case err != nil || port == "0":
+		return "", false, fmt.Errorf("%s: a socket needs a port of its own", address)
+	case host == "":
+		return port, true, nil
+	case host == "localhost":
+		host = "127.0.0.1"
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return "", false, fmt.Errorf("%s: systemd takes addresses, not names", address)
+	}
+	if a.IsUnspecified() {
+		return port, true, nil
+	}
+	return net.JoinHostPort(host, port), a.IsLoopback(), nil
+}
+
+// serviceUnit is the file of the service.
+func (p *process) serviceUnit(c *config.Config, f *flags, sockets []unit) (unit, error) {
+	var names []string
+	for _, s := range sockets {
+		names = append(names, s.name)
+	}
+	command, err := p.unitCommandLine(f)
+	if err != nil {
+		return unit{}, err
+	}
+	paths, err := unitPaths(c, p.configName(f))
+	if err != nil {
+		return unit{}, err
+	}
+	text := strings.NewReplacer(
+		"{sockets}", strings.Join(names, " "), "{command}", command, "{environment}", p.unitEnvironment(f),
+		"{stop}", fmt.Sprint(int((c.ShutdownTimeout + stopMargin).Seconds())), "{paths}", paths,
+	).Replace(serviceText)
+	return unit{"jay.service", text}, nil
+}
+
+// unitCommandLine starts Jay as the command line of systemd-unit says.
+func (p *process) unitCommandLine(f *flags) (string, error) {
+	program, err := os.Executable()
+	if err != nil || hidden(program) { // where go run and go install put it
+		program = "/usr/local/bin/jay"
+	}
+	args := []string{program, "serve"}
+	if name := p.configName(f); name != "" {
+		args = append(args, "--config", name)
+	}
+	for i := range f.options {
+		for _, text := range f.texts[f.options[i].Name] {
+			args = append(args, "--"+f.options[i].Name+"="+text)
+		}
+	}
+	for i, a := range args {
+		args[i] = unitQuote(strings.ReplaceAll(a, "$", "$$"))
+	}
+	return strings.Join(args, " "), nil
+}
+
+// unitEnvironment sets the variables that are set now.
+func (p *process) unitEnvironment(f *flags) string {
+	var b strings.Builder
+	for i := range f.options {
+		name := f.options[i].Env()
+		if value := p.getenv(name); value != "" {
+			fmt.Fprintf(&b, "Environment=%s\n", unitQuote(name+"="+value))
+		}
+	}
+	return b.String()
+}
+
+// unitQuote writes a word so that systemd reads it as one: a percent sign begins a specifier, a backslash an escape.
+func unitQuote(word string) string {
+	word = strings.ReplaceAll(word, "%", "%%")
+	if word != "" && !strings.ContainsAny(word, " \t\n\"'\\;") {
+		return word
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(word) + `"`
+}
+
+// hidden tells whether the service cannot see a file: it sees neither people's directories nor temporary ones.
+func hidden(path string) bool {
+	for _, dir := range []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"} {
+		if strings.HasPrefix(path, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// unitPaths gives the service the directory of its access log to write to. All its files must be where it finds them.
+func unitPaths(c *config.Config, file string) (string, error) {
+	dir, log := "", ""
+	if c.AccessLog != "-" && c.AccessLog != "off" {
+		dir, log = filepath.Dir(c.AccessLog), c.AccessLog
+	}
+	for _, file := range append([]string{file, log, c.AuthFile, c.AdminTokenFile}, c.CAFiles...) {
+		switch {
+		case file == "":
+		case !filepath.IsAbs(file):
+			return "", fmt.Errorf("%s: a service has no directory of its own; write the whole path", file)
+		case hidden(file):
+			return "", fmt.Errorf("%s: the service sees neither home nor temporary directories; /etc/jay is a good place", file)
+		}
+	}
+	if name, ok := strings.CutPrefix(dir, "/var/log/"); ok {
+		return "LogsDirectory=" + unitQuote(name) + "\n", nil
+	}
+	if dir != "" {
+		return "ReadWritePaths=" + unitQuote(dir) + "\n", nil
+	}
+	return "", nil
+}
+
+// serviceText is the service: it may speak to the network and to systemd, read files that are not people's own, and
+// nothing else.
+const serviceText = `[Unit]
+Description=Jay, a caching HTTP proxy
+After=network.target nss-lookup.target {sockets}
+Requires={sockets}
+
+[Service]
+Type=notify
+ExecStart={command}
+ExecReload=/bin/kill -HUP $MAINPID
+Sockets={sockets}
+{environment}Restart=on-failure
+RestartPreventExitStatus=2
+WatchdogSec=30
+TimeoutStopSec={stop}
+
+# A user that exists only while Jay runs. To give Jay files that not everybody may read, make one that stays
+# (useradd --system jay); it is then used instead.
+User=jay
+DynamicUser=yes
+UMask=0027
+{paths}CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+`
