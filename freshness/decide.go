@@ -9,11 +9,20 @@ import (
 // (RFC 9111 §4). now is the time of the decision, not of the request's arrival. It does not allocate.
 //
 // The verdict is one of Reuse, ReuseStale, ReuseWhileRevalidate, Validate, Forward and Unsatisfiable. When it is one of
-// the first three, fields that Response.Withholds names are to be left out.
+// the first three, fields that Response.Withholds names are to be left out. The reason is ReasonOverride where an
+// [Override] made the difference.
 func Decide(req Request, resp *Response, now time.Time) Decision {
-	if resp == nil {
+	switch {
+	case resp == nil:
 		return finish(req, Decision{Verdict: Forward, Reason: ReasonAbsent})
+	case resp.ruled.rule != 0:
+		return decideByRule(req, resp, now)
 	}
+	return decide(req, resp, now)
+}
+
+// decide is Decide without a look at what an override changed.
+func decide(req Request, resp *Response, now time.Time) Decision {
 	d := Decision{Age: resp.Age(now), Lifetime: resp.Lifetime}
 	if why := resp.prohibition(req); why != ReasonNone {
 		d.Verdict, d.Reason = Forward, why
@@ -96,7 +105,7 @@ func (r *Response) revalidation() Reason {
 	switch {
 	case r.MustRevalidate:
 		return ReasonMustRevalidate
-	case r.Source == SourceSMaxAge:
+	case r.Source == SourceSMaxAge && r.ProxyRevalidate:
 		return ReasonSMaxAge
 	case r.ProxyRevalidate:
 		return ReasonProxyRevalidate
@@ -110,9 +119,17 @@ func (r *Response) revalidation() Reason {
 // The verdict is Reuse or ReuseStale, or Forward: hand the failure on. Where the reason is then ReasonMustRevalidate,
 // ReasonProxyRevalidate or ReasonSMaxAge and there is no answer to hand on, the status to use is 504 (§5.2.2.2).
 func OnError(req Request, resp *Response, status int, now time.Time) Decision {
-	if resp == nil {
+	switch {
+	case resp == nil:
 		return Decision{Reason: ReasonAbsent}
+	case resp.ruled.rule != 0:
+		return onErrorByRule(req, resp, status, now)
 	}
+	return onError(req, resp, status, now)
+}
+
+// onError is OnError without a look at what an override changed.
+func onError(req Request, resp *Response, status int, now time.Time) Decision {
 	d := Decision{Age: resp.Age(now), Lifetime: resp.Lifetime}
 	staleness := d.Age - d.Lifetime
 	d.Reason = resp.prohibition(req)

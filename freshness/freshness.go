@@ -43,6 +43,8 @@ type Request struct {
 	NoTransform bool
 	// Authorization tells that the request has an Authorization field (§3.5).
 	Authorization bool
+	// Cookie tells that the request has a Cookie field (RFC 6265 §5.4); it matters for an [Override] only.
+	Cookie bool
 	// Range tells that the request has a Range field (RFC 9110 §14.2).
 	Range bool
 	// MaxAge is the greatest age that the client accepts (§5.2.1.1); an unreadable value counts as zero.
@@ -83,6 +85,7 @@ const (
 	SourceMaxAge                  // max-age
 	SourceExpires                 // Expires minus Date
 	SourceHeuristic               // part of the time since Last-Modified (§4.2.2)
+	SourceOverride                // the least or the greatest lifetime of an Override
 )
 
 // Response holds what the decisions need to know of a response. It is built by ParseResponse, kept beside the stored
@@ -93,6 +96,8 @@ type Response struct {
 	// Authorized tells that the request which this response answered had an Authorization field. ParseResponse cannot
 	// know; the caller sets it, and keeps it when a validation updates the response (§3.5).
 	Authorized bool
+	// Cookied tells the same of a Cookie field. It matters for an [Override] only.
+	Cookied bool
 	// SelfLocated tells that Content-Location is the target URI of the request. The caller sets it; it matters for
 	// responses to POST and PATCH only (RFC 9110 §9.3.3, RFC 5789 §2).
 	SelfLocated bool
@@ -133,6 +138,7 @@ type Response struct {
 	staleOnError time.Duration // Policy.MaxStaleOnError
 	withheld     string        // lower-case field names of no-cache="…", each followed by a comma
 	refusal      Reason        // why it must not be stored whatever the request was; 0: nothing speaks against it
+	ruled        ruled         // what it says by itself, where an Override applies
 }
 
 // Verdict is what to do with a request.
@@ -183,7 +189,7 @@ func (s Source) String() string {
 
 var (
 	verdicts = [...]string{"forward", "validate", "reuse", "reuse-stale", "reuse-while-revalidate", "unsatisfiable"}
-	sources  = [...]string{"none", "s-maxage", "max-age", "expires", "heuristic"}
+	sources  = [...]string{"none", "s-maxage", "max-age", "expires", "heuristic", "override"}
 )
 
 // explicit tells that the origin gave the lifetime itself, if only as a value that cannot be read.

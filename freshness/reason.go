@@ -42,6 +42,8 @@ const (
 	ReasonNoValidator     // no-cache without a validator
 	ReasonNotAnError      // the origin's answer is not a failure
 	ReasonNotStaleIfError // the origin failed, and nothing allows a stale answer
+
+	ReasonOverride // an Override decided, this way or that
 )
 
 // reasons holds the word and the sentence of each Reason.
@@ -82,6 +84,7 @@ var reasons = [...]struct{ word, sentence string }{
 	ReasonNoValidator:          {"no-validator", "The response says no-cache and has no ETag or Last-Modified, so it could never be used."},
 	ReasonNotAnError:           {"not-an-error", "The origin server's answer is not a failure that a stored response may stand in for."},
 	ReasonNotStaleIfError:      {"no-stale-if-error", "The origin server failed, and neither stale-if-error nor the proxy's settings allow the stored response in its place."},
+	ReasonOverride:             {"override", "One of the proxy's overrides decided, in place of what the response says."},
 }
 
 // String returns a short lower-case word that is also a token.

@@ -13,7 +13,7 @@ import (
 // that cannot be read counts as its strictest form. The names in h are canonical. It does not allocate unless the
 // request has a directive that it knows.
 func ParseRequest(h http.Header) Request {
-	r := Request{Authorization: len(h["Authorization"]) > 0, Range: len(h["Range"]) > 0}
+	r := Request{Authorization: len(h["Authorization"]) > 0, Cookie: len(h["Cookie"]) > 0, Range: len(h["Range"]) > 0}
 	said := false
 	eachMember(h["Cache-Control"], func(member string, open bool) {
 		said = said || member != ""

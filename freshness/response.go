@@ -17,10 +17,18 @@ const (
 // For a response that a validation has updated, h are the merged fields and the times those of the validation; an Age
 // of the stored response that the 304 did not repeat must be gone from h, for it tells the age of an older message.
 func ParseResponse(p *Policy, status int, h http.Header, requestTime, responseTime time.Time) Response {
+	return parse(p, Override{}, status, h, requestTime, responseTime)
+}
+
+// parse is ParseResponse with an Override.
+func parse(p *Policy, o Override, status int, h http.Header, requestTime, responseTime time.Time) Response {
 	if p == nil {
 		p = &Policy{}
 	}
 	d, targeted := responseDirectives(p, h)
+	shared := d.sMaxAge.set // which includes the meaning of proxy-revalidate (§5.2.2.10)
+	grants := d.public || d.granted || d.sMaxAge.delta().Set
+	o.strike(&d)
 	r := Response{
 		Status:   status,
 		NoStore:  d.noStore,
@@ -29,14 +37,13 @@ func ParseResponse(p *Policy, status int, h http.Header, requestTime, responseTi
 		Public:   d.public,
 		Targeted: targeted,
 
-		MustRevalidate: d.mustRevalidate,
-		// s-maxage includes the meaning of proxy-revalidate (§5.2.2.10).
-		ProxyRevalidate: d.proxyRevalidate || d.sMaxAge.set,
+		MustRevalidate:  d.mustRevalidate,
+		ProxyRevalidate: (d.proxyRevalidate || shared) && o.Ignore&IgnoreMustRevalidate == 0,
 		MustUnderstand:  d.mustUnderstand,
 		NoTransform:     d.noTransform,
 		Immutable:       d.immutable,
 		Malformed:       d.malformed,
-		Shareable:       d.public || d.granted || d.sMaxAge.delta().Set,
+		Shareable:       grants,
 
 		StaleWhileRevalidate: d.staleWhileRevalidate.delta(),
 		StaleIfError:         d.staleIfError.delta(),
@@ -46,8 +53,10 @@ func ParseResponse(p *Policy, status int, h http.Header, requestTime, responseTi
 	}
 	r.setAge(h, requestTime, responseTime)
 	r.HasValidator = r.hasValidator(h)
-	r.setLifetime(p, &d, h)
-	r.refusal = r.refuse(p, h)
+	r.setLifetime(p, &o, &d, h)
+	explicit := r.Source.explicit()
+	o.bound(&r)
+	r.refusal = r.refuse(p, &o, h, explicit)
 	return r
 }
 
@@ -66,9 +75,11 @@ func (r *Response) Withholds(name string) bool {
 
 // setLifetime computes the freshness lifetime (RFC 9111 §4.2.1). A response whose freshness information cannot be read
 // is stale; it does not fall back to the next kind of information.
-func (r *Response) setLifetime(p *Policy, d *directives, h http.Header) {
+func (r *Response) setLifetime(p *Policy, o *Override, d *directives, h http.Header) {
 	_, hasExpires := h["Expires"]
 	switch {
+	case o.Ignore&IgnoreLifetime != 0:
+		r.setHeuristic(p, o, h)
 	case d.sMaxAge.set:
 		r.Source, r.Lifetime = SourceSMaxAge, d.sMaxAge.delta().Value
 	case d.maxAge.set:
@@ -76,7 +87,7 @@ func (r *Response) setLifetime(p *Policy, d *directives, h http.Header) {
 	case hasExpires && !r.Targeted:
 		r.Source, r.Lifetime = SourceExpires, r.untilExpires(h)
 	default:
-		r.setHeuristic(p, h)
+		r.setHeuristic(p, o, h)
 	}
 }
 
@@ -91,17 +102,17 @@ func (r *Response) untilExpires(h http.Header) time.Duration {
 }
 
 // setHeuristic estimates a lifetime from Last-Modified (RFC 9111 §4.2.2).
-func (r *Response) setHeuristic(p *Policy, h http.Header) {
+func (r *Response) setHeuristic(p *Policy, o *Override, h http.Header) {
 	modified, ok := lastModified(h, r.Received)
-	if !ok || !(r.Public || heuristicStatus(r.Status)) || p.HeuristicFraction < 0 {
+	fraction, most := o.heuristic(p)
+	if !ok || !(r.Public || heuristicStatus(r.Status)) || fraction < 0 {
 		return
 	}
 	// A cookie is meant for one client, and Pragma: no-cache has no defined meaning in a response (§5.4) but a clear
 	// intention: neither is a response to be kept on a guess.
-	if len(h["Set-Cookie"]) > 0 || hasMember(h["Pragma"], "no-cache") {
+	if len(h["Set-Cookie"]) > 0 || hasMember(h["Pragma"], "no-cache") && o.Ignore&IgnoreNoCache == 0 {
 		return
 	}
-	fraction, most := p.HeuristicFraction, p.HeuristicMax
 	if fraction == 0 {
 		fraction = defaultFraction
 	}

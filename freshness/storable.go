@@ -5,7 +5,17 @@ import "net/http"
 // Storable decides whether the response may be stored and says why or why not (RFC 9111 §3). method and req are those
 // of the request that resp answers. Partial content (206) is storable as such; the caller must keep it apart from
 // complete responses (§3.3). It is to be asked again when a validation has updated the response.
+//
+// The reason is ReasonOverride where an [Override] made the difference.
 func Storable(method string, req Request, resp *Response) (bool, Reason) {
+	if resp.ruled.rule != 0 {
+		return storableByRule(method, req, resp)
+	}
+	return storable(method, req, resp)
+}
+
+// storable is Storable without a look at what an override changed.
+func storable(method string, req Request, resp *Response) (bool, Reason) {
 	switch {
 	case resp.refusal != ReasonNone:
 		return false, resp.refusal
@@ -46,7 +56,8 @@ func (r *Response) basis() Reason {
 }
 
 // refuse returns why the response must not be stored whatever the request was, or ReasonNone.
-func (r *Response) refuse(p *Policy, h http.Header) Reason {
+// explicit tells that the origin gave the lifetime, which o may have changed since.
+func (r *Response) refuse(p *Policy, o *Override, h http.Header, explicit bool) Reason {
 	fresh := r.Lifetime > 0 && !r.NoCache
 	switch {
 	case !storableStatus(r.Status):
@@ -55,19 +66,21 @@ func (r *Response) refuse(p *Policy, h http.Header) Reason {
 		return ReasonMalformed
 	case r.MustUnderstand && !understood(r.Status):
 		return ReasonMustUnderstand
-	case r.NoStore && !r.MustUnderstand: // §5.2.2.3: must-understand outdoes no-store where the status code is known
+	case r.NoStore && !r.MustUnderstand && o.Ignore&IgnoreNoStore == 0: // §5.2.2.3: must-understand outdoes no-store where the status code is known
 		return ReasonNoStore
-	case r.Private:
+	case r.Private && o.Ignore&IgnorePrivate == 0:
 		return ReasonPrivate
 	case hasMember(h["Vary"], "*"):
 		return ReasonVary
 	case p.RefuseErrors && r.Status >= 400:
 		return ReasonErrorRefused
-	case len(h["Set-Cookie"]) > 0 && (p.RefuseSetCookie || !fresh || !r.Source.explicit()):
+	case len(h["Set-Cookie"]) > 0 && (p.RefuseSetCookie || !fresh || !explicit):
 		// Not even to be validated later: a 304 would hand one client's cookie to another.
 		return ReasonSetCookie
 	case !fresh && !heuristicStatus(r.Status):
 		return ReasonNoFreshness
+	case o.Never:
+		return ReasonOverride
 	}
 	return r.useless()
 }

@@ -26,6 +26,9 @@ func sentence(word string) string {
 	if s, ok := words[word]; ok {
 		return s
 	}
+	if name, ok := strings.CutPrefix(word, overrideWord); ok {
+		return "The override " + name + " decided, in place of what the response says."
+	}
 	for r := freshness.ReasonNone; r.String() != "unknown"; r++ {
 		if r.String() == word {
 			return r.Explain()
@@ -68,12 +71,28 @@ var remedies = map[string]string{
 	fwdPartial:                "Ask for the whole once; from then on every range of it is there.",
 }
 
+// overridable says what an override would have to say against a reason.
+var overridable = map[string]string{
+	"no-store":              "ignore: no-store",
+	"private":               "ignore: private",
+	"no-cache":              "ignore: no-cache",
+	"request-no-cache":      "ignore: reload",
+	"no-explicit-freshness": "min: 1h",
+	"stale":                 "min: 24h",
+}
+
 // advise says what could be changed, by the reason that kept a response from being stored or used.
 func advise(e *Explanation) []string {
 	var out []string
 	add := func(reason string) {
 		if s, ok := remedies[reason]; ok {
 			out = append(out, s)
+		}
+		if s, ok := overridable[reason]; ok {
+			out = append(out, "If you know better than the origin: an override with "+s+" (section overrides of the configuration file).")
+		}
+		if name, ok := strings.CutPrefix(reason, overrideWord); ok {
+			out = append(out, "Change the override "+name+", or put one about this URL before it.")
 		}
 	}
 	switch {

@@ -53,6 +53,10 @@ type Explanation struct {
 	Sentence string `json:"sentence"`
 	// Rule is the rule of the policy that decided, if there is one.
 	Rule string `json:"rule,omitempty"`
+	// Override is the operator's rule about freshness that made the difference, if one did, and WithoutOverride the outcome
+	// and the reason that there would have been without it.
+	Override        string `json:"override,omitempty"`
+	WithoutOverride string `json:"without_override,omitempty"`
 	// UnderWay tells that another request is fetching the same just now, so that this one could share its answer.
 	UnderWay bool `json:"under_way,omitempty"`
 	// Stored is the stored response that the request selects, Others those of the same URL that it does not.
@@ -201,7 +205,7 @@ func (x *exchange) explainCache(e *Explanation) bool {
 	now := time.Now()
 	chosen, fwd := x.choose()
 	for _, v := range x.variants() {
-		d := describe(v, now, false)
+		d := x.opt.describe(v, now, false)
 		if v.Is(chosen) {
 			e.Stored = &d
 		} else {
@@ -216,8 +220,14 @@ func (x *exchange) explainCache(e *Explanation) bool {
 		}
 		return false
 	}
-	d := freshness.Decide(x.asks, &chosen.Meta.fresh, now)
-	e.decided(outcomes[d.Verdict], d.Reason.String())
+	fresh := x.opt.judged(chosen)
+	d := freshness.Decide(x.asks, fresh, now)
+	e.decided(outcomes[d.Verdict], x.opt.word(d.Reason, fresh))
+	if d.Reason == freshness.ReasonOverride {
+		own := fresh.AsSent()
+		without := freshness.Decide(x.asks, &own, now)
+		e.Override, e.WithoutOverride = e.Stored.Override.Rule, outcomes[without.Verdict]+": "+without.Reason.Explain()
+	}
 	return true
 }
 
@@ -246,7 +256,7 @@ func (x *exchange) explainAnswer(e *Explanation) {
 	if ok && length > x.p.store.MaxObjectBytes() {
 		ok, why = false, "too-large"
 	}
-	d := describe(&entry{Key: x.url, Meta: x.meta(r), Length: length}, time.Now(), false)
+	d := x.opt.describe(&entry{Key: x.url, Meta: x.meta(r), Length: length}, time.Now(), false)
 	d.Reason, d.Why = why, sentence(why)
 	e.Answer.Storable, e.Answer.Response = ok, &d
 }

@@ -25,6 +25,9 @@ func (e *Explanation) String() string {
 	if e.Rule != "" {
 		fmt.Fprintf(t, "The policy's rule %s decided who may ask for this.\n", printable(e.Rule))
 	}
+	if e.Override != "" {
+		fmt.Fprintf(t, "Without that override: %s\n", printable(e.WithoutOverride))
+	}
 	if e.UnderWay {
 		t.WriteString("Another request is fetching the same just now; this one could share its answer.\n")
 	}
@@ -84,6 +87,9 @@ func (t *lines) response(what, why string, r *StoredResponse) {
 		t.line("Fresh for", span(r.TTL))
 	case r.Lifetime > 0:
 		t.line("Stale for", span(-r.TTL))
+	}
+	if r.Override != nil {
+		t.line("Override", r.Override.String())
 	}
 	t.line("Validators", validatorsText(r))
 	if len(r.Selecting) > 0 {

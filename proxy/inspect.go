@@ -66,17 +66,20 @@ type StoredResponse struct {
 	Received     time.Time `json:"received"`
 	Origin       string    `json:"origin,omitempty"`     // the address that it came from
 	LocalOnly    bool      `json:"local_only,omitempty"` // for clients on this machine only
+
+	// Override is the operator's rule that applies to it; nil if none does.
+	Override *AppliedOverride `json:"override,omitempty"`
 }
 
 // describe says what is known about a response, in full or, with brief, without its fields.
-func describe(e *entry, now time.Time, brief bool) StoredResponse {
+func (s *settings) describe(e *entry, now time.Time, brief bool) StoredResponse {
 	m := &e.Meta
-	f := &m.fresh
+	f := s.judged(e)
 	age := f.Age(now)
 	_, reason := freshness.Storable("GET", freshness.Request{}, f)
 	r := StoredResponse{
 		URL: e.Key, Status: f.Status, Phrase: m.reason, Length: e.Length, Held: e.Body.Held(), Complete: e.Complete(),
-		Reason: reason.String(), Why: reason.Explain(), Selecting: selecting(m),
+		Reason: s.word(reason, f), Why: sentence(s.word(reason, f)), Selecting: selecting(m),
 		Lifetime: seconds(f.Lifetime), Source: f.Source.String(), TTL: seconds(f.Lifetime - age), Received: f.Received.Round(0),
 		Age: Age{
 			Current: seconds(age), Value: seconds(f.AgeValue), Apparent: seconds(f.ApparentAge), Delay: seconds(f.Delay),
@@ -100,6 +103,7 @@ func describe(e *entry, now time.Time, brief bool) StoredResponse {
 		r.Fields = append(r.Fields, Field{Name: name, Value: value})
 	}
 	r.ETag, r.LastModified = lines.Get("Etag"), lines.Get("Last-Modified")
+	r.Override = s.applied(f, lines.Has("Set-Cookie"))
 	return r
 }
 
@@ -143,10 +147,10 @@ func (p *Proxy) Stored(url string) ([]StoredResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now, s := time.Now(), p.opt()
 	out := []StoredResponse{}
 	for _, e := range x.variants() {
-		out = append(out, describe(e, now, false))
+		out = append(out, s.describe(e, now, false))
 	}
 	return out, nil
 }
@@ -174,10 +178,10 @@ func (p *Proxy) Find(text string, order Order, most int) (found []StoredResponse
 		}
 		return true
 	})
-	now := time.Now()
+	now, s := time.Now(), p.opt()
 	found = []StoredResponse{}
 	for _, e := range first(list, order, most) {
-		found = append(found, describe(e, now, true))
+		found = append(found, s.describe(e, now, true))
 	}
 	return found, total
 }

@@ -28,7 +28,11 @@ func (c *conn) lane(now time.Time) bool {
 	if !ok {
 		return false
 	}
-	d := freshness.Decide(freshness.Request{}, &e.Meta.fresh, now)
+	fresh := &e.Meta.fresh
+	if e.Meta.criteria != c.opt.criteria {
+		return false
+	}
+	d := freshness.Decide(freshness.Request{Cookie: fresh.Rule() != 0 && c.req.Fields.Has("Cookie")}, fresh, now)
 	if d.Verdict != freshness.Reuse {
 		return false
 	}
@@ -36,7 +40,7 @@ func (c *conn) lane(now time.Time) bool {
 	c.p.store.Use(e)
 	c.laneExchange(x, now)
 	x.rec.User, x.rec.Rule, x.rec.Reported = user, ruling.Rule, strings.Join(ruling.Reported, ",")
-	x.begin(e, int64(d.Age/time.Second), x.cacheStatus(verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL())))
+	x.begin(e, int64(d.Age/time.Second), x.cacheStatus(verdict{hit: true, detail: c.opt.word(d.Reason, fresh)}.withTTL(d.TTL())))
 	x.pieces = e.Body.AppendBuffers(x.pieces[:0], 0, e.Length)
 	x.reply.stored = x.pieces
 	ok = x.answer()

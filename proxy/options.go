@@ -58,6 +58,8 @@ type Options struct {
 	MaxRanges int
 	// Freshness is what the operator decides about RFC 9111's choices.
 	Freshness freshness.Policy
+	// Overrides are the operator's rules that go beyond those choices; nil means none.
+	Overrides *Overrides
 	// HideCacheStatus leaves Cache-Status out of answers to other machines' clients, who could learn from it what others
 	// have asked for; the access log has it all the same.
 	HideCacheStatus bool

@@ -23,8 +23,9 @@ func (p *Proxy) refresh(of *exchange, e *entry) {
 		defer p.contain()
 		defer fl.cancel()
 		defer fl.land(nil, nil)
-		d := freshness.Decide(freshness.Request{}, &e.Meta.fresh, time.Now())
-		x.ask(p.flights.alone(fl.ctx), e, verdict{fwd: fwdStale, detail: d.Reason.String()})
+		fresh := x.opt.judged(e)
+		d := freshness.Decide(freshness.Request{}, fresh, time.Now())
+		x.ask(p.flights.alone(fl.ctx), e, verdict{fwd: fwdStale, detail: x.opt.word(d.Reason, fresh)})
 		x.sink()
 	}()
 }

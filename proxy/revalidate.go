@@ -10,7 +10,7 @@ import (
 
 // validate asks the origin whether a stored response is still good (RFC 9111 §4.3).
 func (x *exchange) validate(e *entry, d freshness.Decision) {
-	v := verdict{fwd: fwdStale, detail: d.Reason.String()}
+	v := verdict{fwd: fwdStale, detail: x.opt.word(d.Reason, x.opt.judged(e))}
 	if d.Age < d.Lifetime {
 		v.fwd = fwdRequest
 	}
@@ -35,11 +35,12 @@ func (x *exchange) renewed(e *entry) bool {
 		return false
 	}
 	now := time.Now()
-	d := freshness.Decide(x.asks, &again.Meta.fresh, now)
+	fresh := x.opt.judged(again)
+	d := freshness.Decide(x.asks, fresh, now)
 	if d.Verdict != freshness.Reuse {
 		return false
 	}
-	x.serve(again, now, access.Collapsed, verdict{fwd: fwdStale, collapsed: true, detail: d.Reason.String()}.withTTL(d.TTL()))
+	x.serve(again, now, access.Collapsed, verdict{fwd: fwdStale, collapsed: true, detail: x.opt.word(d.Reason, fresh)}.withTTL(d.TTL()))
 	return true
 }
 
@@ -71,11 +72,12 @@ func (x *exchange) ask(fl *flight, e *entry, v verdict) {
 // standIn answers with a stale response because the origin failed, if that is allowed (RFC 5861 §4, RFC 9111 §4.2.4).
 func (x *exchange) standIn(e *entry, status int, v verdict) bool {
 	now := time.Now()
-	d := freshness.OnError(x.asks, &e.Meta.fresh, status, now)
+	fresh := x.opt.judged(e)
+	d := freshness.OnError(x.asks, fresh, status, now)
 	if d.Verdict != freshness.ReuseStale && d.Verdict != freshness.Reuse || x.ctx.Err() != nil {
 		return false
 	}
-	v.status, v.detail = status, d.Reason.String()
+	v.status, v.detail = status, x.opt.word(d.Reason, fresh)
 	x.serve(e, now, access.Stale, v.withTTL(d.TTL()))
 	return true
 }

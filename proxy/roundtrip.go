@@ -49,17 +49,21 @@ func (x *exchange) fromCache() {
 		return
 	}
 	now := time.Now()
-	d := freshness.Decide(x.asks, &e.Meta.fresh, now)
-	switch d.Verdict {
-	case freshness.Reuse:
-		x.serve(e, now, access.Hit, verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL()))
-	case freshness.ReuseStale:
-		x.serve(e, now, access.Stale, verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL()))
-	case freshness.ReuseWhileRevalidate:
-		x.serve(e, now, access.Stale, verdict{hit: true, detail: d.Reason.String()}.withTTL(d.TTL()))
+	fresh := x.opt.judged(e)
+	d := freshness.Decide(x.asks, fresh, now)
+	why := x.opt.word(d.Reason, fresh)
+	switch {
+	case d.Verdict == freshness.Reuse:
+		x.serve(e, now, access.Hit, verdict{hit: true, detail: why}.withTTL(d.TTL()))
+	case d.Verdict == freshness.ReuseStale:
+		x.serve(e, now, access.Stale, verdict{hit: true, detail: why}.withTTL(d.TTL()))
+	case d.Verdict == freshness.ReuseWhileRevalidate:
+		x.serve(e, now, access.Stale, verdict{hit: true, detail: why}.withTTL(d.TTL()))
 		x.p.refresh(x, e)
-	case freshness.Unsatisfiable:
-		x.onlyCache(d.Reason.String())
+	case d.Verdict == freshness.Unsatisfiable:
+		x.onlyCache(why)
+	case d.Verdict == freshness.Forward && fresh.Rule() != 0: // it is stored for others, so its validators are theirs
+		x.missing(fwdRequest)
 	default: // Validate; or Forward, which is the same for want of validators
 		x.validate(e, d)
 	}
@@ -68,10 +72,14 @@ func (x *exchange) fromCache() {
 // selectStored is choose, and counts the use for the order of eviction.
 func (x *exchange) selectStored() (*entry, string) {
 	e, fwd := x.choose()
-	if e != nil {
-		x.p.store.Use(e)
+	if e == nil {
+		return nil, fwd
 	}
-	return e, fwd
+	if e = x.rejudge(e); e == nil {
+		return nil, fwdURIMiss
+	}
+	x.p.store.Use(e)
+	return e, ""
 }
 
 // choose is the stored response that the request selects (RFC 9111 §4.1), the most recent where several do; nil
@@ -213,11 +221,12 @@ func (x *exchange) awaitPart(fl *flight) bool {
 		if !x.matches(e) || !x.reachable(&e.Meta) || e.Meta.gap == "" || e.Meta.fresh.Status != 200 || x.p.outdated(e) {
 			return false
 		}
-		d := freshness.Decide(x.asks, &e.Meta.fresh, now)
+		fresh := x.opt.judged(e)
+		d := freshness.Decide(x.asks, fresh, now)
 		if d.Verdict != freshness.Reuse {
 			return false
 		}
-		x.serve(e, now, access.Collapsed, verdict{fwd: fwdPartial, collapsed: true, detail: d.Reason.String()}.withTTL(d.TTL()))
+		x.serve(e, now, access.Collapsed, verdict{fwd: fwdPartial, collapsed: true, detail: x.opt.word(d.Reason, fresh)}.withTTL(d.TTL()))
 		return true
 	})
 }
@@ -261,11 +270,12 @@ func (x *exchange) share(fl *flight) bool {
 	if !x.matches(e) || !x.reachable(&e.Meta) || x.p.outdated(e) {
 		return false
 	}
-	d := freshness.Decide(x.asks, &e.Meta.fresh, now)
+	fresh := x.opt.judged(e)
+	d := freshness.Decide(x.asks, fresh, now)
 	if d.Verdict != freshness.Reuse {
 		return false
 	}
-	v := verdict{fwd: fwdURIMiss, collapsed: true, detail: d.Reason.String()}.withTTL(d.TTL())
+	v := verdict{fwd: fwdURIMiss, collapsed: true, detail: x.opt.word(d.Reason, fresh)}.withTTL(d.TTL())
 	if fl.fill == nil {
 		x.serve(e, now, access.Collapsed, v)
 		return true

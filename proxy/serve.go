@@ -207,7 +207,8 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	}
 	before := &e.Meta.fresh
 	next.Meta.fresh = freshness.ParseResponse(&x.opt.Freshness, before.Status, header, r.RequestTime, r.ResponseTime)
-	next.Meta.fresh.Authorized, next.Meta.fresh.SelfLocated = before.Authorized, before.SelfLocated
+	next.Meta.fresh.Authorized, next.Meta.fresh.Cookied, next.Meta.fresh.SelfLocated = before.Authorized, before.Cookied, before.SelfLocated
+	next.Meta.fresh, next.Meta.criteria = x.opt.apply(e.Key, next.Meta.fresh, header), x.opt.criteria
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.restricted = next.Meta.restricted || x.restricts(r.Addr)
 	next.Meta.withholds = withholds(&next.Meta)
@@ -242,8 +243,7 @@ func (r *received) updates() []validation.Field {
 // keeps tells whether a freshened response may stay where it is stored.
 func (x *exchange) keeps(e *entry, header http.Header) bool {
 	names, star := vary.Names(header["Vary"])
-	ok, _ := freshness.Storable("GET", freshness.Request{Authorization: e.Meta.fresh.Authorized}, &e.Meta.fresh)
-	return ok && !star && e.Meta.selects.has(names)
+	return mayStay(&e.Meta.fresh) && !star && e.Meta.selects.has(names)
 }
 
 // fieldsOf are field lines as values, without those that drop (may be nil) reports true for.

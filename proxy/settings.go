@@ -16,7 +16,8 @@ import (
 // a connection takes them anew for each request, and an exchange keeps those that it began with.
 type settings struct {
 	Options
-	via string // the pseudonym
+	via      string // the pseudonym
+	criteria uint32 // see criteriaOf
 }
 
 // opt are the settings in use now. Who asks twice may get two answers: what belongs to an exchange asks the exchange.
@@ -25,7 +26,7 @@ func (p *Proxy) opt() *settings { return p.current.Load() }
 // settingsOf makes settings of options that have their defaults. before are those that they replace, or nil: a name that
 // was made up stays.
 func settingsOf(o Options, before *settings) *settings {
-	s := &settings{Options: o, via: o.Name}
+	s := &settings{Options: o, via: o.Name, criteria: criteriaOf(&o)}
 	switch {
 	case s.via != "":
 	case before != nil && before.Name == "":

@@ -15,8 +15,9 @@ import (
 
 // stored is what the proxy keeps about a stored response beside its body.
 type stored struct {
-	fresh  freshness.Response
-	reason string // the reason phrase
+	fresh    freshness.Response
+	criteria uint32 // the rules that fresh was judged by, see criteriaOf
+	reason   string // the reason phrase
 	// lines are the end-to-end fields as they go out, with Via and Date, without Age and Content-Length.
 	lines string
 	// gap is the If-Range value that lets parts be combined: a strong validator; empty if there is none.
@@ -58,8 +59,9 @@ func (x *exchange) examine(r *upstream.Response) *received {
 	}
 	v := &received{Response: r, fields: h}
 	v.fresh = freshness.ParseResponse(&x.opt.Freshness, r.Status, h, r.RequestTime, r.ResponseTime)
-	v.fresh.Authorized = x.asks.Authorization
+	v.fresh.Authorized, v.fresh.Cookied = x.asks.Authorization, x.asks.Cookie
 	v.fresh.SelfLocated = x.selfLocated(h)
+	v.fresh = x.opt.apply(x.url, v.fresh, h)
 	v.names, v.star = vary.Names(h["Vary"])
 	return v
 }
@@ -99,7 +101,7 @@ func (x *exchange) storable(v *received) (bool, string) {
 	if ok && x.req.Method != "GET" && !v.fresh.SelfLocated {
 		return false, "method"
 	}
-	return ok, reason.String()
+	return ok, x.opt.word(reason, &v.fresh)
 }
 
 // newEntry is the stored form of a response, without its body.
@@ -114,7 +116,7 @@ func (x *exchange) newEntry(v *received, length int64) *entry {
 // would stay, uncounted, as long as a word of it.
 func (x *exchange) meta(v *received) stored {
 	m := stored{
-		fresh: v.fresh, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: x.restricts(v.Addr)}
+		fresh: v.fresh, criteria: x.opt.criteria, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: x.restricts(v.Addr)}
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return ageOrLength(name) || forClientOnly(name)
 	}))
