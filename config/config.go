@@ -96,7 +96,8 @@ type Config struct {
 	AuthFile      string         // htpasswd file of those who may use the explicit listeners; empty: everybody may
 	AuthRealm     string         // what people are told they log in to
 
-	Policy *Policy // the file's section of that name, which is no option; nil: there is none
+	Policy    *Policy    // the file's section of that name, which is no option; nil: there is none
+	Overrides []Override // likewise
 }
 
 // Default returns the settings of a Jay that was told nothing: the defaults of [Options]. Automatic settings are left

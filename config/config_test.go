@@ -67,7 +67,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("Env() = %q; want %q", o.Env(), want)
 		}
 	}
-	sections := 1 // policy
+	sections := 2 // policy, overrides
 	if got, want := len(seen), reflect.TypeFor[config.Config]().NumField()-sections; got != want {
 		t.Errorf("%d options for %d fields", got, want)
 	}

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -14,7 +16,7 @@ type section struct {
 }
 
 func sections() []section {
-	return []section{{"policy", loadPolicy}}
+	return []section{{"policy", loadPolicy}, {"overrides", loadOverrides}}
 }
 
 // setSection reads a section if key names one.
@@ -35,14 +37,31 @@ func setSection(c *Config, key, value *yaml.Node, seen map[string]int) (errs []e
 
 // printSections is what Print writes below the options.
 func printSections(c *Config) (string, error) {
-	if c.Policy == nil {
-		return "", nil
+	var policy, overrides *yaml.Node
+	if c.Policy != nil {
+		policy = writePolicy(c.Policy)
+	}
+	if len(c.Overrides) > 0 {
+		overrides = writeOverrides(c.Overrides)
+	}
+	var b strings.Builder
+	err := errors.Join(
+		printSection(&b, "Who may go where", "policy", policy),
+		printSection(&b, "How long responses stay fresh, whatever they say", "overrides", overrides))
+	return b.String(), err
+}
+
+// printSection writes one section with a comment above it, unless there is none.
+func printSection(b *strings.Builder, comment, name string, value *yaml.Node) error {
+	if value == nil {
+		return nil
 	}
 	top := mapping{}
-	top.put("policy", writePolicy(c.Policy))
+	top.put(name, value)
 	out, err := yaml.Marshal(top.node())
 	if err != nil {
-		return "", fmt.Errorf("config: %w", err)
+		return fmt.Errorf("config: %w", err)
 	}
-	return "\n# Who may go where\n" + string(out), nil
+	fmt.Fprintf(b, "\n# %s\n%s", comment, out)
+	return nil
 }

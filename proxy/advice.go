@@ -68,6 +68,7 @@ var remedies = map[string]string{
 	"request-body":            "Ask without a body.",
 	"precondition":            "Ask without If-Match and If-Unmodified-Since.",
 	"host-mismatch":           "Have the client and Jay use the same name server.",
+	"override":                "Change the override, or put one about this URL before it.",
 	fwdPartial:                "Ask for the whole once; from then on every range of it is there.",
 }
 
@@ -92,7 +93,7 @@ func advise(e *Explanation) []string {
 			out = append(out, "If you know better than the origin: an override with "+s+" (section overrides of the configuration file).")
 		}
 		if name, ok := strings.CutPrefix(reason, overrideWord); ok {
-			out = append(out, "Change the override "+name+", or put one about this URL before it.")
+			out = append(out, strings.Replace(remedies["override"], "override", "override "+name, 1))
 		}
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/wire"
 )
@@ -99,9 +100,11 @@ func TestLane_allocs(t *testing.T) {
 	if raceEnabled {
 		return // its sync.Pool drops things at random
 	}
-	for _, size := range []int{0, 1 << 10, 100 << 10} {
+	for i, size := range []int{0, 1 << 10, 100 << 10, 1 << 10} {
 		for _, method := range []string{"GET", "HEAD"} {
-			p := cannedProxy(t, Options{}, benchReply(size, "max-age=1000"), "")
+			longer := Override{Name: "longer", Then: freshness.Override{Min: time.Hour}} // which decides about each of these hits
+			o := Options{Overrides: []*Overrides{nil, rules(t, longer)}[i%2]}
+			p := cannedProxy(t, o, benchReply(size, []string{"max-age=1000", "max-age=0"}[i%2]), "")
 			fill := cannedConn(p, benchGet)
 			fill.next(time.Now())
 			p.work.Wait()

@@ -66,9 +66,10 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 	o.Freshness.RefuseSetCookie = !c.StoreSetCookie
 	o.Freshness.RefuseErrors = !c.StoreErrors
 	o.Freshness.MaxStaleOnError = c.StaleIfErrorMax
-	var err error
-	o.TLS, err = trust(c.CAFiles)
-	return o, errors.Join(err, guards(&o, c), guideOptions(&o, c))
+	var tlsErr, overrideErr error
+	o.TLS, tlsErr = trust(c.CAFiles)
+	o.Overrides, overrideErr = overrides(c.Overrides)
+	return o, errors.Join(tlsErr, overrideErr, guards(&o, c), guideOptions(&o, c))
 }
 
 // guideOptions puts into o what clients are told about how to reach the proxy. It fails for destinations that cannot be
