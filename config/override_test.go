@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -124,4 +125,18 @@ func FuzzParseStatusRange(f *testing.F) {
 			t.Fatalf("%q: got %v, then %v, %v", s, r, again, err)
 		}
 	})
+}
+
+// TestReadmeOverrides checks that the README's example is one.
+func TestReadmeOverrides(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, ok := strings.Cut(string(readme), "```yaml\noverrides:")
+	example, _, _ = strings.Cut(example, "```")
+	c := config.Default()
+	if err := config.Load(&c, "README.md", []byte("overrides:"+example)); !ok || err != nil || len(c.Overrides) < 5 {
+		t.Errorf("the overrides in README.md: %v, %+v", err, c.Overrides)
+	}
 }

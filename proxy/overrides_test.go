@@ -171,7 +171,9 @@ func TestOverrides_Replaced(t *testing.T) {
 			set := func(o *Overrides) {
 				next := w.p.opt().Options
 				next.Overrides = o
-				w.p.current.Store(settingsOf(next, w.p.opt()))
+				if err := w.p.Reconfigure(next); err != nil {
+					t.Error(err)
+				}
 			}
 			expect := func(path, want string) {
 				t.Helper()
