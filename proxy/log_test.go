@@ -87,6 +87,7 @@ func TestLog(t *testing.T) {
 				w := newWorld(t, Options{Access: r.log}, tt.answer)
 				if tt.first != nil {
 					tt.first(w)
+					synctest.Wait() // for its line
 				}
 				tt.do(w)
 				synctest.Wait()
