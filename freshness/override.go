@@ -86,9 +86,7 @@ func (r *Response) Override(p *Policy, o Override, rule uint16, h http.Header) R
 	if !frees {
 		o = Override{Max: o.Max, Never: o.Never, AlwaysRevalidate: o.AlwaysRevalidate}
 	}
-	next := parse(p, o, r.Status, h, r.Received.Add(-r.Delay), r.Received)
-	next.AgeValue, next.ApparentAge, next.Delay, next.Received = r.AgeValue, r.ApparentAge, r.Delay, r.Received
-	next.Authorized, next.Cookied, next.SelfLocated = r.Authorized, r.Cookied, r.SelfLocated
+	next := r.again(p, o, h)
 	next.ruled = ruled{lifetime: uint32(r.Lifetime / time.Second), rule: rule, source: r.Source, refusal: r.refusal}
 	f := &next.ruled.flags
 	f.set(ownNoCache, r.NoCache)
@@ -97,6 +95,19 @@ func (r *Response) Override(p *Policy, o Override, rule uint16, h http.Header) R
 	f.set(forCookies, o.Ignore&IgnoreCookie != 0 && !r.Private && !r.NoStore)
 	f.set(forReloads, o.Ignore&IgnoreReload != 0)
 	f.set(heldToTerms, !frees)
+	return next
+}
+
+// Again returns what ParseResponse makes of a stored response's fields under a policy that may be another one by now. Age
+// may be missing from h; what the caller filled in stays.
+func (r *Response) Again(p *Policy, h http.Header) Response { return r.again(p, Override{}, h) }
+
+// again is Again with an override.
+func (r *Response) again(p *Policy, o Override, h http.Header) Response {
+	next := parse(p, o, r.Status, h, r.Received.Add(-r.Delay), r.Received)
+	next.AgeValue, next.ApparentAge, next.Delay = r.AgeValue, r.ApparentAge, r.Delay
+	next.Received, next.steady = r.Received, r.steady
+	next.Authorized, next.Cookied, next.SelfLocated = r.Authorized, r.Cookied, r.SelfLocated
 	return next
 }
 

@@ -20,7 +20,11 @@ func TestReadResponse_RoundTrip(t *testing.T) {
 	} {
 		now := base.Add(1234567 * time.Nanosecond)
 		r := ParseResponse(&Policy{MaxStaleOnError: time.Hour}, 203, h, base, now)
-		r.Authorized, r.SelfLocated = true, len(h) > 1
+		r.Authorized, r.SelfLocated, r.Cookied = true, len(h) > 1, len(h) > 2
+		if len(h) != 1 {
+			r = r.Override(nil, Override{Max: Delta{time.Second, true}, Min: time.Hour, Ignore: 127}, 0x1234, h)
+			r.ruled.refusal = ReasonPrivate
+		}
 		got := ReadResponse(string(r.Append(nil, base)), base)
 		if !got.Moment().Equal(r.Received) || !got.Received.Equal(r.Received) {
 			t.Errorf("%v: received %v, %v; want %v", h, got.Received, got.Moment(), r.Received)
@@ -64,6 +68,9 @@ func change(t *testing.T, r *Response, name string) {
 		return
 	case "withheld":
 		r.withheld = "a,"
+		return
+	case "ruled":
+		r.ruled.rule = 1
 		return
 	case "refusal":
 		r.refusal = 1

@@ -46,6 +46,7 @@ type exchange struct {
 	asks       freshness.Request
 	unverified bool   // the client may have lied about the host: nothing of this exchange touches the cache
 	replaced   bool   // the cache's conditions went out in place of the client's
+	apart      bool   // what is stored is for requests without credentials, and this one has some
 	bypass     string // why the cache is left out of this exchange; empty: it is not
 
 	asked   policy.Question // what the policy was asked

@@ -97,11 +97,7 @@ func (s *settings) judged(e *entry) *freshness.Response {
 		return &e.Meta.fresh
 	}
 	h := e.Meta.header()
-	f := &e.Meta.fresh
-	own := freshness.ParseResponse(&s.Freshness, f.Status, h, f.Received.Add(-f.Delay), f.Received)
-	own.AgeValue, own.ApparentAge, own.Delay, own.Received = f.AgeValue, f.ApparentAge, f.Delay, f.Received
-	own.Authorized, own.Cookied, own.SelfLocated = f.Authorized, f.Cookied, f.SelfLocated
-	next := s.apply(e.Key, own, h)
+	next := s.apply(e.Key, e.Meta.fresh.Again(&s.Freshness, h), h)
 	return &next
 }
 
@@ -111,7 +107,8 @@ func (x *exchange) rejudge(e *entry) *entry {
 	if e == nil || e.Meta.criteria == x.opt.criteria {
 		return e
 	}
-	next := entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length, Extra: e.Extra}
+	next := entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length}
+	next.Extra = next.Meta.size()
 	next.Meta.fresh, next.Meta.criteria = *x.opt.judged(e), x.opt.criteria
 	if !mayStay(&next.Meta.fresh) {
 		x.p.store.Delete(e)

@@ -143,6 +143,27 @@ func TestOverrides_Validated(t *testing.T) {
 	})
 }
 
+// TestOverrides_Apart checks that what is stored for requests without credentials survives those that have some.
+func TestOverrides_Apart(t *testing.T) {
+	inBubble(t, Options{Overrides: several(t)}, func(a *ask) string {
+		return respond(200, "for "+a.get("Cookie"), "Cache-Control: private", `ETag: "1"`)
+	}, func(t *testing.T, w *world) {
+		w.get(host + "/private")
+		for i, line := range []string{"Cookie: anna", "Authorization: Basic x"} {
+			a := w.get(host+"/private", line)
+			if a.body != "for "+[]string{"anna", ""}[i] || said(a) != "jay; fwd=request; detail=private" {
+				t.Errorf("%s: got %q, %s; want an answer of its own", line, a.body, a.cacheStatus())
+			}
+			if got := w.origin.last().get("If-None-Match"); got != "" {
+				t.Errorf("%s: it asked with If-None-Match %q", line, got)
+			}
+			if a := w.get(host + "/private"); a.body != "for " || said(a) != "jay; hit; ttl=3600; detail=override:private" {
+				t.Errorf("after %s: got %q, %s; want the stored one", line, a.body, a.cacheStatus())
+			}
+		}
+	})
+}
+
 // TestOverrides_Parts checks that parts, too, are kept for longer, and remain parts.
 func TestOverrides_Parts(t *testing.T) {
 	const part = "HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\nContent-Range: bytes 0-1/4\r\nETag: \"1\"\r\n\r\nbo"

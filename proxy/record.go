@@ -34,7 +34,7 @@ func (m *stored) append(b []byte, base time.Time) []byte {
 			flags |= 1 << i
 		}
 	}
-	b = append(b, flags)
+	b = binary.LittleEndian.AppendUint32(append(b, flags), m.criteria)
 	var scratch [256]byte
 	b = appendText(b, m.fresh.Append(scratch[:0], base))
 	addr, _ := m.addr.AppendBinary(scratch[:0]) // it cannot fail
@@ -51,7 +51,8 @@ func (m *stored) append(b []byte, base time.Time) []byte {
 func (m *stored) parse(text string, base time.Time) {
 	flags := text[0]
 	m.indexed, m.withholds, m.restricted = flags&isIndexed != 0, flags&isWithholding != 0, flags&isRestricted != 0
-	fresh, text := cutText(text[1:])
+	m.criteria = uint32(text[1]) | uint32(text[2])<<8 | uint32(text[3])<<16 | uint32(text[4])<<24
+	fresh, text := cutText(text[5:])
 	m.fresh = freshness.ReadResponse(fresh, base)
 	addr, text := cutText(text)
 	m.addr = readAddr(addr)

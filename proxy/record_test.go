@@ -17,8 +17,8 @@ func FuzzCodec(f *testing.F) {
 	base := time.Now()
 	f.Fuzz(func(t *testing.T, status int, reason, lines, gap, asked string, start, end int64, addr []byte, selects string, flags byte) {
 		m := stored{
-			fresh:  freshness.Response{Status: int(uint16(status)), Lifetime: time.Duration(start), Received: base},
-			reason: reason, lines: lines, gap: gap, asked: asked, answered: validation.Span{Start: start, End: end},
+			fresh:    freshness.Response{Status: int(uint16(status)), Lifetime: time.Duration(start), Received: base},
+			criteria: uint32(end), reason: reason, lines: lines, gap: gap, asked: asked, answered: validation.Span{Start: start, End: end},
 			selects: selection(selects),
 			indexed: flags&1 != 0, withholds: flags&2 != 0, restricted: flags&4 != 0,
 		}
@@ -42,7 +42,7 @@ func FuzzCodec(f *testing.F) {
 func TestCodec_IsComplete(t *testing.T) {
 	base := time.Now()
 	full := stored{
-		fresh: freshness.Response{Status: 200, Received: base}, reason: "Fine", lines: "A: b\r\n", gap: `"x"`,
+		fresh: freshness.Response{Status: 200, Received: base}, criteria: 0x12345678, reason: "Fine", lines: "A: b\r\n", gap: `"x"`,
 		selects: selection(appendText(appendText(nil, "accept"), "text/html")), asked: "bytes=0-", answered: validation.Span{Start: 1, End: 2},
 		indexed: true, withholds: true, restricted: true, addr: netip.MustParseAddrPort("[2001:db8::1]:443"),
 	}

@@ -63,6 +63,7 @@ func (x *exchange) fromCache() {
 	case d.Verdict == freshness.Unsatisfiable:
 		x.onlyCache(why)
 	case d.Verdict == freshness.Forward && fresh.Rule() != 0: // it is stored for others, so its validators are theirs
+		x.apart = true
 		x.missing(fwdRequest)
 	default: // Validate; or Forward, which is the same for want of validators
 		x.validate(e, d)

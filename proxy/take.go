@@ -69,7 +69,7 @@ func (x *exchange) allowSilence(r *upstream.Response) {
 
 // outdate drops the stored response that a newer one, which must not be stored, has shown to be out of date.
 func (x *exchange) outdate(status int) {
-	if status >= 400 && status != 404 && status != 410 || status == 206 || status == 304 {
+	if status >= 400 && status != 404 && status != 410 || status == 206 || status == 304 || x.apart {
 		return
 	}
 	for _, e := range x.p.store.Variants(x.url) {
