@@ -40,9 +40,10 @@ func (g *collector) look(bytes, puts int64) {
 }
 
 // gcPercent is by how much the heap may grow between two collections beside a cache of so many bytes: by 64 MiB, or by
-// half of a large cache, and never by more than four times what is in use.
+// an eighth of a large cache, whose records cost a collection next to nothing, and never by more than four times what is
+// in use.
 func gcPercent(bytes int64) int {
 	const base = 16 << 20 // what is in use beside the cache, roughly
-	room := max(64<<20, bytes/2)
+	room := max(64<<20, bytes/8)
 	return int(min(400, room*100/(bytes+base)))
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func TestGCPercent(t *testing.T) {
-	for bytes, want := range map[int64]int{0: 400, 16 << 20: 200, 112 << 20: 50, 1 << 30: 49, 64 << 30: 49} {
+	for bytes, want := range map[int64]int{0: 400, 16 << 20: 200, 112 << 20: 50, 1 << 30: 12, 64 << 30: 12} {
 		if got := gcPercent(bytes); got != want {
 			t.Errorf("gcPercent(%d) = %d; want %d", bytes, got, want)
 		}
@@ -28,8 +28,8 @@ func TestCollector(t *testing.T) {
 	}
 	var g collector
 	g.look(1<<30, 1)
-	if got := set(); got != 49 {
-		t.Errorf("with 1 GiB stored: got %d; want 49", got)
+	if got := set(); got != 12 {
+		t.Errorf("with 1 GiB stored: got %d; want 12", got)
 	}
 	for range quietLooks {
 		g.look(1<<30, 1)
