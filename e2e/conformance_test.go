@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/jayproxy/jay/e2e/conformance"
+	"github.com/jayproxy/jay/e2e/rawhttp"
 )
 
 const passList = "testdata/conformance.txt"
@@ -137,4 +138,57 @@ func writeList(t *testing.T, results []conformance.Result, passed map[string]int
 	if err := os.WriteFile(passList, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestConformance_Lane runs each case twice, with requests that may take the
+// short way of plain hits and with a field that keeps them on the ordinary
+// one: the client must see the same. A case whose answers depend on what time
+// it is may differ by chance, but not three times.
+func TestConformance_Lane(t *testing.T) {
+	t.Parallel()
+	suites := loadCases(t)
+	jay := startJay(t)
+	var again map[string]bool // nil: all
+	for try := range 3 {
+		keep := func(c *conformance.Case) bool { return !c.CDNOnly && (again == nil || again[c.ID]) }
+		short, ordinary := bothWays(t, suites, jay.Proxy, keep)
+		again = map[string]bool{}
+		hits := 0
+		for i := range short {
+			a, b := short[i].Transcript(), ordinary[i].Transcript()
+			hits += strings.Count(a, "; hit")
+			if a == b {
+				continue
+			}
+			again[short[i].Case.ID] = true
+			if try == 2 {
+				t.Errorf("%s: the short way gave\n%s\nthe ordinary one\n%s", short[i].Name(), a, b)
+			}
+		}
+		if try == 0 && hits < 50 {
+			t.Errorf("%d hits in all cases; want many, or this compares nothing", hits)
+		}
+		if len(again) == 0 {
+			return
+		}
+	}
+}
+
+// bothWays runs cases with plain requests and with requests that say TE.
+func bothWays(t *testing.T, suites []conformance.Suite, proxy string, keep func(*conformance.Case) bool) (short, ordinary []conformance.Result) {
+	t.Helper()
+	var err, err2 error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		short, err = conformance.Run(suites, conformance.Via{Proxy: proxy, Bare: true}, keep)
+	})
+	wg.Go(func() {
+		also := rawhttp.F("TE", "trailers", "Connection", "TE")
+		ordinary, err2 = conformance.Run(suites, conformance.Via{Proxy: proxy, Bare: true, Also: also}, keep)
+	})
+	wg.Wait()
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return short, ordinary
 }

@@ -26,6 +26,11 @@ type Via struct {
 	// Transparent clients send origin-form targets, as if they knew nothing
 	// of a proxy; others send absolute-form targets.
 	Transparent bool
+	// Bare clients leave out the Pragma and Cache-Control that mean nothing,
+	// with which the public runner keeps its client library from adding others.
+	Bare bool
+	// Also are further fields of every request.
+	Also rawhttp.Fields
 }
 
 // Run runs all cases that keep accepts, and returns a result for each in their
@@ -38,7 +43,7 @@ func Run(suites []Suite, via Via, keep func(*Case) bool) ([]Result, error) {
 	}
 	defer o.Close()
 	if via.Proxy == "" {
-		via = Via{o.Addr(), true}
+		via.Proxy, via.Transparent = o.Addr(), true
 	}
 	var results []Result
 	for _, s := range suites {
@@ -56,6 +61,7 @@ func Run(suites []Suite, via Via, keep func(*Case) bool) ([]Result, error) {
 			r := &run{c: results[i].Case, token: rand.Text(), sent: map[int]rawhttp.Fields{}}
 			st.add(r)
 			results[i].judge(r.play(via, o.Addr()))
+			results[i].Seen, results[i].token, results[i].host = r.seen, r.token, o.Addr()
 			<-slots
 		})
 	}
@@ -76,6 +82,7 @@ func (r *run) play(via Via, host string) error {
 			return fmt.Errorf("request %d: %w", i+1, err)
 		}
 		responses = append(responses, resp)
+		r.seen = responses
 		if err := checkResponse(e, i+1, resp, r.token); err != nil {
 			return fmt.Errorf("response %d: %w", i+1, err)
 		}
@@ -100,8 +107,11 @@ func (r *run) request(e *Entry, n int, via Via, host string, before []*rawhttp.R
 	if !via.Transparent {
 		target = (&url.URL{Scheme: "http", Host: host}).String() + target
 	}
-	fs := rawhttp.F("Host", host, "Pragma", "foo", "Cache-Control", "nothing-to-see-here",
-		"Test-ID", r.c.ID, "Req-Num", strconv.Itoa(n))
+	fs := rawhttp.F("Host", host)
+	if !via.Bare {
+		fs = append(fs, rawhttp.F("Pragma", "foo", "Cache-Control", "nothing-to-see-here")...)
+	}
+	fs = append(append(fs, via.Also...), rawhttp.F("Test-ID", r.c.ID, "Req-Num", strconv.Itoa(n))...)
 	now := time.Now()
 	if e.MagicIMS && len(before) > 0 {
 		now = serverNow(before[len(before)-1], now)

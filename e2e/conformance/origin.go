@@ -32,6 +32,7 @@ type run struct {
 	mu      sync.Mutex
 	records []record
 	sent    map[int]rawhttp.Fields // all entry fields as sent, by Req-Num
+	seen    []*rawhttp.Response    // what the client was answered
 }
 
 // stage routes the requests of all running cases to their run by token.

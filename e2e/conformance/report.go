@@ -3,7 +3,10 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+
+	"github.com/jayproxy/jay/e2e/rawhttp"
 )
 
 // Outcome is how a case ended.
@@ -23,7 +26,32 @@ type Result struct {
 	Case    *Case
 	Outcome Outcome
 	Detail  string // what did not hold; "" for Pass
+
+	// Seen are the responses as far as the case went.
+	Seen        []*rawhttp.Response
+	token, host string
 }
+
+// passing are fields that differ from one run of a case to the next.
+var passing = []string{"Date", "Age", "Server-Now", "Last-Modified", "Expires"}
+
+// Transcript is what the client has seen, in a form that can be compared with
+// that of another run: without the times, and with the case's token (a part of it, where a case has the body cut) and the
+// origin's address replaced by words.
+func (r *Result) Transcript() string {
+	var b strings.Builder
+	for _, resp := range r.Seen {
+		fmt.Fprintf(&b, "%v\n", resp.StatusLine)
+		for _, f := range resp.Fields.Without(passing...) {
+			fmt.Fprintf(&b, "%s: %s\n", f.Name, f.Value)
+		}
+		fmt.Fprintf(&b, "%q %v\n\n", resp.Body, resp.Trailers)
+	}
+	text := strings.NewReplacer(r.token, "TOKEN", r.token[:10], "TOKEN", r.host, "ORIGIN").Replace(b.String())
+	return ttl.ReplaceAllString(text, "ttl=…")
+}
+
+var ttl = regexp.MustCompile(`ttl=-?\d+`)
 
 // Name returns suite/case.
 func (r *Result) Name() string { return r.Suite + "/" + r.Case.ID }
