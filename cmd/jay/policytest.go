@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy/policy"
+	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -204,12 +204,10 @@ func (t *policyTester) before() string {
 func (t *policyTester) addresses(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, t.c.ConnectTimeout)
 	defer cancel()
-	r := resolver(t.c.DNSServers)
-	if r == nil {
-		r = &net.Resolver{PreferGo: true}
-	}
-	list, err := r.LookupNetIP(ctx, "ip", t.q.Host)
-	if err != nil || len(list) == 0 {
+	names := resolve.New(nameOptions(t.c))
+	defer names.Close()
+	list, err := names.Lookup(ctx, t.q.Host)
+	if err != nil {
 		fmt.Fprintf(&t.text, "the address of %s decides, but it was not found; --address says it\n", t.q.Host)
 		_, steps := t.policy.Explain(t.q)
 		t.steps(steps)
