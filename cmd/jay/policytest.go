@@ -20,7 +20,7 @@ const codeRefused = 3
 
 func policyCommand() command {
 	return command{
-		name: "policy", arg: "test", usage: "say which rule of the policy decides about a request, and why",
+		name: "policy", arg: "test", words: []string{"test"}, usage: "say which rule of the policy decides about a request, and why",
 		text: "Reads the configuration and its lists, not a running Jay. The rules are shown in their order, down to the one that\n" +
 			"decides. A host's name is looked up only if the address decides. Exits with 0 when the request is allowed, with 3\n" +
 			"when it is refused.",
