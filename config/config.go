@@ -57,7 +57,7 @@ type Config struct {
 	CacheStatus          bool          // whether other machines' clients are sent Cache-Status
 	CacheStatusKey       bool          // whether Cache-Status names the cache key (RFC 9211 section 2.7)
 
-	AccessLog     string // "-" for stdout, "off", or a file's path
+	AccessLog     string // "-" for stdout, "off", a log daemon, or a file's path, see LogFile
 	LogFormat     string // "text", "json", "squid" or "combined"
 	LogLevel      string // "debug", "info", "warn" or "error"
 	LogStripQuery bool   // whether queries are left out of logged URLs
@@ -157,6 +157,14 @@ func (c *Config) conflicts() []error {
 		all = append(all, fmt.Errorf("admin: %s is listened on already", c.Admin))
 	}
 	return append(all, c.policyConflicts()...)
+}
+
+// LogFile is the path of the access log's file; empty if it goes elsewhere or nowhere.
+func (c *Config) LogFile() string {
+	if c.AccessLog == "-" || c.AccessLog == "off" || isLogDaemon(c.AccessLog) {
+		return ""
+	}
+	return c.AccessLog
 }
 
 // onlyHere reports whether an admin address, which is valid, can be reached from this machine only.

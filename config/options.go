@@ -53,7 +53,7 @@ func listenOptions() []Option {
 			"(and all below), web-*.example.com, 192.0.2.0/24",
 		field: func(c *Config) any { return &c.PACDirect },
 	}, {
-		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkPACProxy,
+		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkRemote,
 		Help:  "host:port of the proxies that /proxy.pac names, tried in this order; when empty, the address that the client asked at",
 		field: func(c *Config) any { return &c.PACProxy },
 	}, {
@@ -117,8 +117,8 @@ func cacheOptions() []Option {
 
 func logOptions() []Option {
 	return []Option{{
-		Name: "access-log", Arg: "FILE", Default: "-", Category: catLog, check: checkFilled,
-		Help:  "file for one line per exchange; - is standard output, off is none; reopened on SIGHUP",
+		Name: "access-log", Arg: "FILE", Default: "-", Category: catLog, check: checkLog,
+		Help:  "file for one line per exchange, reopened on SIGHUP; - is standard output, off none, or journald, syslog, syslog://HOST:PORT (UDP) or syslog+tcp://HOST:PORT",
 		field: func(c *Config) any { return &c.AccessLog },
 	}, {
 		Name: "log-format", Arg: "FORMAT", Default: "text", Category: catLog,

@@ -30,7 +30,10 @@ const (
 
 // Options says where and how a [Log] writes. The zero value writes text to standard output.
 type Options struct {
-	Path        string       // file to append to; "-" or empty: Stdout; "off": write nothing
+	// Path is a file to append to, "-" or empty for Stdout, "off" for nothing, "journald", "syslog" or
+	// "syslog://host:port" (UDP) or "syslog+tcp://host:port" for a log daemon. "journald:/path" and "syslog:/path" name the
+	// daemon's socket.
+	Path        string
 	Format      string       // Text, JSON, Squid or Combined; empty: Text
 	StripQuery  bool         // leave queries out of URLs
 	Stdout      io.Writer    // what "-" means; nil: os.Stdout
@@ -70,7 +73,8 @@ type Log struct {
 // target is where lines go.
 type target struct {
 	io.Writer
-	file *os.File // to be closed; nil: somebody else's
+	owned io.Closer // nil: somebody else's
+	end   []byte    // of each line
 }
 
 // Open opens the log and starts its writer, which [Log.Close] ends. Its error names the file.
@@ -129,7 +133,7 @@ func (l *Log) Write(r *Record) {
 		return
 	}
 	before := len(l.buf)
-	if l.closed || len(l.rest)+before+maxLine > l.most {
+	if l.closed || len(l.rest)+before+l.encoder.room() > l.most {
 		l.lost++
 		return
 	}
@@ -244,7 +248,7 @@ func (l *Log) write(lines []byte) (lost int64) {
 	if l.torn {
 		if _, err := l.out.Write([]byte("\n")); err != nil {
 			l.lastErr = err
-			return int64(bytes.Count(lines, []byte("\n")))
+			return int64(bytes.Count(lines, l.out.end))
 		}
 		l.torn = false
 	}
@@ -254,7 +258,7 @@ func (l *Log) write(lines []byte) (lost int64) {
 	}
 	l.lastErr = err
 	l.torn = n > 0 && lines[n-1] != '\n'
-	return int64(bytes.Count(lines[n:], []byte("\n")))
+	return int64(bytes.Count(lines[n:], l.out.end))
 }
 
 // close closes what the lines went to.
@@ -264,12 +268,12 @@ func (l *Log) close() {
 	}
 }
 
-// close closes the file; standard output is left alone.
+// close closes the file, or the connection to a daemon; standard output is left alone.
 func (t *target) close() error {
-	if t.file == nil {
+	if t.owned == nil {
 		return nil
 	}
-	return t.file.Close()
+	return t.owned.Close()
 }
 
 // report says that lines were lost, not more often than people can read.
