@@ -57,7 +57,7 @@ func TestSquidLogAnalyser(t *testing.T) {
 	stdout, stderr := command(t, "calamaris", "-a", "-F", "unformatted", name)
 	for what, want := range map[string]string{
 		"lines parsed: lines": "18", "invalid lines: lines": "0", "Total amount: requests": "18", "Total amount cached: requests": "11",
-		"HIT": "11", "ERROR": "1", "GET": "16", "POST": "1", "CONNECT": "1", " TCP_MEM_HIT": "9", " TCP_REFRESH_UNMODIFIED": "2", " TCP_TUNNEL": "1",
+		"HIT": "11", "ERROR": "1", "GET": "16", "POST": "1", "CONNECT": "1", " TCP_MEM_HIT": "9", " TCP_REFRESH_UNMODIFIED": "2", " TCP_TUNNEL": "1", "text/plain": "13",
 	} {
 		m := regexp.MustCompile(`(?m)^` + what + ` ([0-9]+)\b`).FindStringSubmatch(stdout)
 		if m == nil || m[1] != want {

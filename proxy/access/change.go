@@ -68,6 +68,7 @@ func (ch *Change) Commit() {
 		l.next.close() // never written to
 	}
 	l.next, l.options, l.encoder = ch.target, ch.options, ch.encoder
+	l.typed.Store(l.encoder.format == Squid)
 	if l.switched == nil {
 		l.switched = make(chan struct{})
 	}

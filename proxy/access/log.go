@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,6 +49,7 @@ type Log struct {
 	logger *slog.Logger
 	kick   chan struct{} // wakes the writer at once
 	done   chan struct{} // closed when the writer has ended
+	typed  atomic.Bool   // lines have the content type
 
 	changing sync.Mutex // held while a change is put in force
 
@@ -97,6 +99,7 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	l.options, l.encoder, l.out = ch.options, ch.encoder, ch.target
+	l.typed.Store(l.encoder.format == Squid)
 	l.timer = time.NewTimer(flushDelay)
 	go l.run()
 	return l, nil
@@ -120,6 +123,9 @@ func (l *Log) Enabled() bool {
 	defer l.mu.Unlock()
 	return l.options.Path != "off"
 }
+
+// HasContentType reports whether lines show [Record].ContentType, which it takes some time to find.
+func (l *Log) HasContentType() bool { return l != nil && l.typed.Load() }
 
 // Write adds a line for r. It neither blocks nor allocates: when too many bytes wait to be written, the line is
 // dropped and counted. r is not retained.
