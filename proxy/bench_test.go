@@ -135,12 +135,16 @@ func benchmark(b *testing.B, p *Proxy, req string, size int) {
 	}
 }
 
-// BenchmarkHit is a plain fresh hit, on the short way and on the ordinary one.
+// BenchmarkHit is a plain fresh hit, on the short way, on the ordinary one, and on the short one by an override.
 func BenchmarkHit(b *testing.B) {
 	for _, size := range []int{1 << 10, 100 << 10} {
-		for _, way := range []string{"lane", "ordinary"} {
+		for _, way := range []string{"lane", "ordinary", "override"} {
 			b.Run(fmt.Sprintf("%s-%dk", way, size>>10), func(b *testing.B) {
-				p := cannedProxy(b, Options{}, benchReply(size, "max-age=100000"), "")
+				o, cc := Options{}, "max-age=100000"
+				if way == "override" {
+					o.Overrides, cc = rules(b, Override{Name: "longer", Then: freshness.Override{Min: time.Hour}}), "max-age=0"
+				}
+				p := cannedProxy(b, o, benchReply(size, cc), "")
 				p.noLane = way == "ordinary"
 				cannedConn(p, benchGet).next(time.Now())
 				p.work.Wait()
