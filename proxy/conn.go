@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,7 @@ type conn struct {
 	client netip.AddrPort
 	local  bool           // the client is on this machine
 	dst    netip.AddrPort // where an intercepted client thought it connected to
+	proven proven         // the name that dst has
 	state  atomic.Int32
 
 	req    wire.Request // the request at hand; reused
@@ -48,6 +50,30 @@ type conn struct {
 
 	readBy, writeBy time.Time // the deadlines that are set now
 	persistent      bool      // another request may follow
+}
+
+// proven is a host that an intercepted client has named and that has the address which the client connected to, as was
+// found at a time. It is asked for again soon: a name may move.
+type proven struct {
+	host string
+	at   time.Time
+}
+
+// provenFor is how long a name is taken to have the address that it had.
+const provenFor = 5 * time.Second
+
+// named tells whether the request names its destination truly, as far as that is known without a look.
+func (c *conn) named(now time.Time) bool {
+	u := &c.req.URI
+	if u.Host != c.proven.host || u.Host == "" || now.Sub(c.proven.at) > provenFor {
+		return false
+	}
+	port := "80"
+	if u.Port != "" {
+		port = u.Port
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && uint16(n) == c.dst.Port()
 }
 
 // serve answers requests until either side wants no more.

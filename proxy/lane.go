@@ -15,7 +15,7 @@ import (
 // ordinary path but without its allocations. It returns false, with nothing done, when anything else might have to be
 // decided.
 func (c *conn) lane(now time.Time) bool {
-	if c.p.noLane || !c.plain() {
+	if c.p.noLane || !c.plain(now) {
 		return false
 	}
 	x := c.p.lanes.Get().(*exchange)
@@ -59,7 +59,7 @@ func (p *Proxy) leaveLane(x *exchange) {
 }
 
 // plain tells whether a request is one for which only the store and the clock decide.
-func (c *conn) plain() bool {
+func (c *conn) plain(now time.Time) bool {
 	r := &c.req
 	if r.Method != "GET" && r.Method != "HEAD" || r.Minor != 1 || r.Body != (wire.Framing{}) {
 		return false
@@ -74,7 +74,9 @@ func (c *conn) plain() bool {
 			return false
 		}
 	default:
-		return false
+		if r.URI.Form != wire.OriginForm || !c.named(now) {
+			return false
+		}
 	}
 	for i := range r.Fields.Len() {
 		if name, value := r.Fields.At(i); decisive(name, value) && !c.isLogin(name) {
@@ -132,7 +134,7 @@ func (c *conn) laneEntry(v *cache.View[stored]) *entry {
 		c.key = append(append(c.key, ':'), u.Port...)
 	}
 	c.key = append(c.key, u.Path...)
-	if !c.local && !c.laneMayReach(u.Port) {
+	if !c.local && !c.dst.IsValid() && !c.laneMayReach(u.Port) {
 		return nil
 	}
 	list := c.p.store.View(unsafe.String(unsafe.SliceData(c.key), len(c.key)), v)

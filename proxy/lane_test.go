@@ -94,8 +94,16 @@ func both(t testing.TB, tw [2]*twin, mode Mode, from, send string) (a, b string)
 	var out [2]string
 	for i := range tw {
 		here, there := net.Pipe()
-		tw[i].listener(mode).conns <- &addressed{Conn: there, local: tcpAddr(""), remote: tcpAddr(from)}
+		to := ""
+		if mode == TProxy {
+			to = "192.0.2.1:80"
+		}
+		tw[i].listener(mode).conns <- &addressed{Conn: there, local: tcpAddr(to), remote: tcpAddr(from)}
 		c := newClient(t, here)
+		if mode == TProxy { // the lane takes no name that has not been looked at
+			c.send("GET /first HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n")
+			c.read("GET")
+		}
 		c.send(send)
 		var got bytes.Buffer
 		c.r.Reset(io.TeeReader(here, &got))
@@ -133,7 +141,7 @@ func compareTwins(t *testing.T, tw [2]*twin) {
 				continue
 			}
 			for _, from := range []string{"", "10.0.0.7:1234"} {
-				for _, mode := range []Mode{Explicit, ByHost} {
+				for _, mode := range []Mode{Explicit, ByHost, TProxy} {
 					if a, b := both(t, tw, mode, from, send); a != b {
 						t.Fatalf("round %d, %v, from %q: %q\nlane:     %q\nordinary: %q", round, mode, from, send, a, b)
 					}

@@ -227,7 +227,7 @@ func (c *conn) lanePermit(now time.Time, e *entry) (user string, d policy.Decisi
 	}
 	q := policy.Question{
 		Time: now, Client: c.client.Addr(), User: user, Via: policy.HTTP | c.mode.via(), Method: c.req.Method,
-		Host: c.req.URI.Host, Port: 80,
+		Host: c.req.URI.Host, Port: 80, Addr: c.dst.Addr(),
 	}
 	if port := c.req.URI.Port; port != "" {
 		n, _ := strconv.ParseUint(port, 10, 16)

@@ -54,6 +54,8 @@ func (x *exchange) locateIntercepted() fault {
 	x.setOrigin(scheme, host, port, u.Path, dst)
 	if x.origin.Port != dst.Port() || !x.resolvesTo(host, dst.Addr()) {
 		x.unverified, x.bypass = true, "host-mismatch"
+	} else {
+		x.c.proven = proven{strings.Clone(host), x.start}
 	}
 	x.origin.Port = dst.Port()
 	return fault{}
