@@ -13,8 +13,7 @@ import (
 )
 
 // Load puts the settings of a YAML file into c. The file is one mapping from option names to scalars or, for options
-// that take a list, sequences of scalars, and the sections "policy", see [Policy], "overrides", see [Override], and "hosts", see
-// [HostAddresses]; an empty file is fine. Unknown and
+// that take a list, sequences of scalars, and the sections "policy", see [Policy], and "overrides", see [Override]; an empty file is fine. Unknown and
 // repeated keys, missing values, anchors,
 // aliases, tags and second documents are errors. The error joins one error for each wrong line, "name:line: what is
 // wrong"; settings on the other lines are applied all the same.
@@ -41,6 +40,19 @@ func Load(c *Config, name string, data []byte) error {
 		}
 	}
 	return errors.Join(all...)
+}
+
+// Lines returns on which line of a file each of its settings stands. Of a file that [Load] refuses it may know none.
+func Lines(data []byte) map[string]int {
+	all := make(map[string]int)
+	root, err := parse(data)
+	if err != nil || root == nil {
+		return all
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		all[root.Content[i].Value] = root.Content[i].Line
+	}
+	return all
 }
 
 // LoadEnv puts the settings of JAY_… variables into c; lookup gives a variable's value. An empty variable counts as

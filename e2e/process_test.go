@@ -201,7 +201,10 @@ func TestLogReopen(t *testing.T) {
 	eventually(t, "the first line", has(name, "/before"))
 	must(t, os.Rename(name, moved))
 	must(t, j.Signal(syscall.SIGHUP))
-	eventually(t, "the new file", func() bool { _, err := os.Stat(name); return err == nil })
+	eventually(t, "lines in the new file", func() bool {
+		w.do(t, "GET", o.Addr(), "/between", nil, "")
+		return has(name, "/between")()
+	})
 	w.do(t, "GET", o.Addr(), "/after", nil, "")
 	eventually(t, "the second line", has(name, "/after"))
 	if has(moved, "/after")() || has(name, "/before")() {

@@ -16,14 +16,12 @@ import (
 // leastToken is how many characters a token must have.
 const leastToken = 16
 
-// startAdmin makes the admin server.
-func (s *server) startAdmin(c *config.Config, token string) {
+// adminOptions is what a configuration means to the admin server.
+func (s *server) adminOptions(c *config.Config, token string) admin.Options {
 	o := admin.Options{
 		Proxy: s.proxy, Token: token, Version: buildVersion(), StripQuery: c.LogStripQuery,
-		LogDropped: s.access.Dropped, Logger: s.log,
-	}
-	if c.AccessLog != "off" {
-		o.ReopenLog = s.access.Reopen
+		LogDropped: s.access.Dropped, ReopenLog: s.access.Reopen, Logger: s.log,
+		Reload: func(_ context.Context, dry bool) (*admin.ReloadAnswer, error) { return s.reload(dry) },
 	}
 	if name, err := os.Hostname(); err == nil {
 		o.Names = append(o.Names, name)
@@ -31,7 +29,7 @@ func (s *server) startAdmin(c *config.Config, token string) {
 	if host, _, err := net.SplitHostPort(c.Admin); err == nil {
 		o.Names = append(o.Names, host)
 	}
-	s.admin = admin.New(o)
+	return o
 }
 
 // serveAdmin serves an admin listener until it is closed. That it fails is no reason for the proxy to end.
@@ -71,7 +69,7 @@ func adminToken(c *config.Config) (string, error) {
 
 // adminText says where the admin listener is, for the banner.
 func (s *server) adminText() string {
-	ln := s.listeners.admin()
+	ln := adminOf(s.listeners.open)
 	switch {
 	case ln == nil:
 		return ""

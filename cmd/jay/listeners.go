@@ -186,9 +186,12 @@ func (ch *change) undo(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// after are the listeners that are open once the change is done.
+func (ch *change) after() []listener { return slices.Concat(ch.kept, ch.opened) }
+
 // commit lets clients into the new listeners and closes those that go; connections that they have accepted live on.
 func (ch *change) commit() {
-	ch.set.open = slices.Concat(ch.kept, ch.opened)
+	ch.set.open = ch.after()
 	for _, ln := range ch.opened {
 		if ch.set.serve != nil {
 			ch.set.serve(ln)
@@ -207,9 +210,9 @@ func (s *listeners) close() {
 	s.open = nil
 }
 
-// admin is the admin listener; nil if there is none.
-func (s *listeners) admin() net.Listener {
-	for _, ln := range s.open {
+// adminOf is the admin listener among some; nil if there is none.
+func adminOf(all []listener) net.Listener {
+	for _, ln := range all {
 		if ln.place.admin {
 			return ln.Listener
 		}

@@ -143,7 +143,7 @@ func TestListeners_spare(t *testing.T) {
 		t.Fatal(err)
 	}
 	ch.commit()
-	if len(s.open) != 1 || s.admin() != nil {
+	if len(s.open) != 1 || adminOf(s.open) != nil {
 		t.Errorf("got %v; want the proxy's listener only", s.open)
 	}
 }

@@ -125,6 +125,7 @@ func TestEnvironmentErrors(t *testing.T) {
 func TestBadFile(t *testing.T) {
 	path := file(t, "jay.yaml", "listen: :0\n\ncache_size: 1g\nidle-timeout: 5\n")
 	first := "jay: " + path + `:3: unknown option "cache_size"; did you mean cache-size?`
+	twice := file(t, "f", "\nlisten: ':1, :1'\n")
 	second := "jay: " + path + `:4: idle-timeout: "5" needs a unit, as in 5s`
 	tests := []struct {
 		args []string
@@ -140,7 +141,8 @@ func TestBadFile(t *testing.T) {
 		{[]string{"--config", path, "--max-ranges=x"}, nil, 2, first + " (and 2 more; jay check-config shows all)\n"},
 		{[]string{"serve", "--config", "/does/not/exist"}, nil, 1, "jay: /does/not/exist: no such file or directory\n"},
 		{[]string{"serve", "--config", filepath.Dir(path)}, nil, 1, "jay: " + filepath.Dir(path) + ": is a directory\n"},
-		{[]string{"serve", "--config", file(t, "f", "listen: ':1, :1'\n")}, nil, 1, "jay: listen: :1 is listened on twice\n"},
+		{[]string{"serve", "--config", twice}, nil, 1, "jay: " + twice + ":2: listen: :1 is listened on twice\n"},
+		{[]string{"serve", "--config", twice, "--listen", ":2,:2"}, nil, 1, "jay: listen: :2 is listened on twice\n"},
 	}
 	for _, bad := range tests {
 		tt := test{env: bad.env}

@@ -81,31 +81,3 @@ func policyVia(word string) policy.Via {
 	}
 	return 0
 }
-
-// rules are the parts of a server that can be read anew while it runs.
-type rules struct {
-	policy *policy.Policy
-	auth   *auth.Auth                    // nil: nobody logs in
-	reread func() (config.Config, error) // reads the configuration anew
-}
-
-// reload reads the policy, its lists and the users anew. What is broken stays as it was.
-func (s *server) reload() {
-	c, err := s.rules.reread()
-	if err == nil {
-		err = s.rules.policy.Update(policyOptions(c.Policy))
-	}
-	if err != nil {
-		s.log.Error("the old policy stays in use", "error", err)
-	} else if c.Policy != nil {
-		s.log.Info("policy reloaded", "rules", len(c.Policy.Rules))
-	}
-	if s.rules.auth == nil {
-		return
-	}
-	if err := s.rules.auth.Reload(); err != nil {
-		s.log.Error("the old users stay in use", "error", err)
-		return
-	}
-	s.log.Info("users reloaded")
-}

@@ -165,7 +165,7 @@ func TestPolicyReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.stop <- syscall.SIGHUP
-		for reloads++; strings.Count(r.stderr.String(), "users reloaded")+strings.Count(r.stderr.String(), "the old users stay") < reloads; {
+		for reloads++; strings.Count(r.stderr.String(), "configuration reloaded")+strings.Count(r.stderr.String(), "the old configuration stays") < reloads; {
 			runtime.Gosched()
 		}
 	}

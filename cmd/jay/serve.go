@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,24 +22,20 @@ import (
 
 // serve runs the proxy until a signal or the end of ctx.
 func (p *process) serve(ctx context.Context, f *flags) error {
-	c, err := p.settings(f, codeFailure)
-	if err != nil {
-		return oneLine(err)
-	}
 	handed, err := takeSockets(p.manager.sockets())
-	if err == nil {
-		err = handed.fit(&c, f.listenChosen, f.adminChosen)
-	}
 	if err != nil {
 		return oneLine(&exitError{code: codeFailure, err: err})
 	}
 	defer handed.close()
-	s, err := p.start(ctx, &c, handed, f.adminChosen)
+	first, err := p.read(f, handed)
+	if err != nil {
+		return oneLine(err)
+	}
+	s, err := p.start(ctx, first, f, handed)
 	if err != nil {
 		return &exitError{code: codeFailure, err: err}
 	}
-	s.rules.reread = func() (config.Config, error) { return p.settings(f, codeFailure) }
-	p.banner(&c, s)
+	p.banner(&first.config, s)
 	return s.run(ctx)
 }
 
@@ -50,72 +47,57 @@ type server struct {
 	listeners listeners
 	failed    chan error // of a listener
 	signals   chan os.Signal
-	grace     time.Duration
 	collector collector
-	rules     rules
 	service   *service
+	admin     *admin.Server // serves the listeners that there are for it
+	messages  *messages
 
-	admin *admin.Server // nil: there is none
+	process   *process
+	flags     *flags
+	handed    sockets
+	reloading sync.Mutex // held while the configuration is replaced; guards setup and listeners
+	setup     *setup     // in force
+	grace     atomic.Int64
+	stopping  atomic.Bool
+	hups      chan struct{}
+	work      sync.WaitGroup // of hups
 }
 
-// start opens what the proxy needs. When it fails, nothing stays open. adminChosen tells that the admin address is no
-// default.
-func (p *process) start(ctx context.Context, c *config.Config, handed sockets, adminChosen bool) (*server, error) {
-	opt, err := proxyOptions(c)
-	if err != nil {
-		return nil, err
+// start opens what the proxy needs. When it fails, nothing stays open.
+func (p *process) start(ctx context.Context, first *setup, f *flags, handed sockets) (*server, error) {
+	c := &first.config
+	s := &server{
+		process: p, flags: f, handed: handed, setup: first, messages: &messages{},
+		signals: make(chan os.Signal, 4), failed: make(chan error, 1), hups: make(chan struct{}, 1),
 	}
-	token, err := adminToken(c)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{log: p.logger(c), signals: make(chan os.Signal, 4), failed: make(chan error, 1), grace: c.ShutdownTimeout}
+	s.messages.set(p.stderr, c)
+	s.log = slog.New(s.messages)
+	s.grace.Store(int64(c.ShutdownTimeout))
 	s.service = newService(p.manager, s.log)
-	s.access, err = access.Open(access.Options{
-		Path: c.AccessLog, Format: c.LogFormat, StripQuery: c.LogStripQuery, Stdout: p.stdout, Logger: s.log,
-	})
-	if err != nil {
+	lines := accessOptions(c)
+	lines.Stdout, lines.Logger = p.stdout, s.log
+	var err error
+	if s.access, err = access.Open(lines); err != nil {
 		return nil, err
 	}
-	s.listeners.log, s.listeners.spare = s.log, !adminChosen
+	s.listeners.log, s.listeners.spare = s.log, first.spare
 	ch, err := s.listeners.prepare(ctx, placesOf(c, handed))
 	if err != nil {
 		return nil, errors.Join(err, s.access.Close())
 	}
 	ch.commit()
-	opt.Logger, opt.Access, opt.StatusPage = s.log, s.access, statusPage(s.listeners.admin())
-	s.rules.policy, s.rules.auth = opt.Policy, opt.Auth
-	s.proxy, err = proxy.New(opt)
+	opt := &first.options
+	opt.Logger, opt.Access, opt.StatusPage = s.log, s.access, statusPage(adminOf(s.listeners.open))
+	s.proxy, err = proxy.New(*opt)
 	if err != nil {
 		s.listeners.close()
 		return nil, errors.Join(err, s.access.Close())
 	}
-	if s.listeners.admin() != nil {
-		s.startAdmin(c, token)
-	}
-	if p.getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit(c, p.host().Memory))
-	}
+	s.admin = admin.New(s.adminOptions(c, first.token))
+	s.limitMemory(c)
 	s.collector.off = p.getenv("GOGC") != ""
 	p.notify(s.signals)
 	return s, nil
-}
-
-// logger writes messages to standard error, as JSON where the access log is.
-func (p *process) logger(c *config.Config) *slog.Logger {
-	var o slog.HandlerOptions
-	switch c.LogLevel {
-	case "debug":
-		o.Level = slog.LevelDebug
-	case "warn":
-		o.Level = slog.LevelWarn
-	case "error":
-		o.Level = slog.LevelError
-	}
-	if c.LogFormat == access.JSON {
-		return slog.New(slog.NewJSONHandler(p.stderr, &o))
-	}
-	return slog.New(slog.NewTextHandler(p.stderr, &o))
 }
 
 // memoryLimit is where the garbage collector starts to work harder: with half of the cache and 64 MiB on top of it for
@@ -146,7 +128,7 @@ func (p *process) banner(c *config.Config, s *server) {
 			usable = clientURL(ln.Addr())
 		}
 	}
-	fmt.Fprintf(&b, "jay: cache of %v, access log %s\n", c.CacheSize, logName(c))
+	fmt.Fprintf(&b, "jay: cache of %v, access log %s\n", c.CacheSize, logName(c.AccessLog))
 	if text := s.adminText(); text != "" {
 		fmt.Fprintf(&b, "jay: %s\n", text)
 	}
@@ -159,16 +141,14 @@ func (p *process) banner(c *config.Config, s *server) {
 }
 
 // logName is what people call the place of the access log.
-func logName(c *config.Config) string {
-	switch {
-	case c.AccessLog == "-":
+func logName(path string) string {
+	switch path {
+	case "-":
 		return "on standard output"
-	case c.AccessLog == "off":
+	case "off":
 		return "off"
-	case c.LogFile() == "":
-		return "to " + c.AccessLog
 	}
-	return "in " + c.AccessLog
+	return "in " + path
 }
 
 // clientURL is the URL by which clients on this machine reach a listener.
@@ -185,11 +165,7 @@ func clientURL(a net.Addr) string {
 
 // run serves until it is told to stop, or until a listener fails.
 func (s *server) run(ctx context.Context) error {
-	s.listeners.serve = s.serveListener
-	for _, ln := range s.listeners.open {
-		s.serveListener(ln)
-	}
-	s.service.ready(s.status())
+	s.begin()
 	stop := s.service.watch(s.proxy.Alive)
 	defer stop()
 	var failure error
@@ -203,10 +179,7 @@ func (s *server) run(ctx context.Context) error {
 			s.collector.look(st.Bytes, st.Puts)
 		case sig := <-s.signals:
 			if running = sig == syscall.SIGHUP; running {
-				s.service.reloading()
-				s.reopen()
-				s.reload()
-				s.service.ready(s.status())
+				s.hangup()
 			}
 		case <-s.service.beat:
 		case failure = <-s.failed:
@@ -222,6 +195,18 @@ func (s *server) run(ctx context.Context) error {
 		return &exitError{code: codeFailure, err: failure}
 	}
 	return nil
+}
+
+// begin lets clients in.
+func (s *server) begin() {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	s.work.Go(s.hangups)
+	s.listeners.serve = s.serveListener
+	for _, ln := range s.listeners.open {
+		s.serveListener(ln)
+	}
+	s.service.ready(s.status())
 }
 
 // serveListener lets clients in until the listener is closed. The first that fails ends the proxy.
@@ -244,33 +229,24 @@ func (s *server) serveListener(ln listener) {
 	}()
 }
 
-// reopen reopens the access log.
-func (s *server) reopen() {
-	if err := s.access.Reopen(); err != nil {
-		s.log.Error("the old access log stays in use", "error", err)
-		return
-	}
-	s.log.Info("access log reopened")
-}
-
 // drain lets running exchanges finish. A second signal ends it at once, with an error.
 func (s *server) drain() error {
-	s.log.Info("stopping when running exchanges are finished; a second signal stops at once", "timeout", s.grace)
-	s.service.stopping(s.grace)
-	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
+	s.stopping.Store(true)
+	close(s.hups)
+	grace := time.Duration(s.grace.Load())
+	s.log.Info("stopping when running exchanges are finished; a second signal stops at once", "timeout", grace)
+	s.service.stopping(grace)
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if s.admin != nil {
-		s.admin.Drain()
-	}
+	s.admin.Drain()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := s.proxy.Shutdown(ctx); err != nil {
 			s.log.Warn("some exchanges were cut off", "error", err)
 		}
-		if s.admin != nil {
-			s.endAdmin()
-		}
+		s.endAdmin()
+		s.work.Wait()
 		if err := s.access.Close(); err != nil {
 			s.log.Warn(err.Error())
 		}

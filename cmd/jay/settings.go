@@ -22,7 +22,7 @@ func (p *process) settings(f *flags, bad int) (config.Config, error) {
 	c := config.Default()
 	c.Admin, c.Listen = "", nil // which nobody can choose
 	name := p.configName(f)
-	fileErr := loadFile(&c, name)
+	data, fileErr := loadFile(&c, name)
 	usageErr := errors.Join(config.LoadEnv(&c, p.getenv), f.apply(&c))
 	if err := errors.Join(fileErr, usageErr); err != nil {
 		if usageErr != nil {
@@ -40,9 +40,28 @@ func (p *process) settings(f *flags, bad int) (config.Config, error) {
 		if name == "" {
 			bad = codeUsage
 		}
-		return c, &exitError{code: bad, err: err}
+		return c, &exitError{code: bad, err: p.placed(err, name, data, f)}
 	}
 	return c.Resolve(p.host()), nil
+}
+
+// placed puts the line of the file in front of what is wrong with settings that are good by themselves, if they stand there.
+func (p *process) placed(err error, name string, data []byte, f *flags) error {
+	all, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	lines := config.Lines(data)
+	var placed []error
+	for _, err := range all.Unwrap() {
+		option, _, _ := strings.Cut(err.Error(), ":")
+		env := config.Option{Name: option}
+		if line := lines[option]; line > 0 && f.texts[option] == nil && p.getenv(env.Env()) == "" {
+			err = fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+		placed = append(placed, err)
+	}
+	return errors.Join(placed...)
 }
 
 // configName is the path of the configuration file; empty if there is none.
@@ -53,24 +72,24 @@ func (p *process) configName(f *flags) string {
 	return p.getenv("JAY_CONFIG")
 }
 
-// loadFile reads the file, if there is one to read.
-func loadFile(c *config.Config, name string) error {
+// loadFile reads the file, if there is one to read, and returns its text.
+func loadFile(c *config.Config, name string) ([]byte, error) {
 	if name == "" {
-		return nil
+		return nil, nil
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return plainPath(err)
+		return nil, plainPath(err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return plainPath(err)
+		return nil, plainPath(err)
 	}
 	if len(data) > maxFile {
-		return fmt.Errorf("%s: larger than %v", name, config.Size(maxFile))
+		return nil, fmt.Errorf("%s: larger than %v", name, config.Size(maxFile))
 	}
-	return config.Load(c, name, data)
+	return data, config.Load(c, name, data)
 }
 
 // plainPath turns "open x: no such file" into "x: no such file", which is how messages about files begin.
@@ -125,19 +144,6 @@ func (p *process) printConfig(_ context.Context, f *flags) error {
 func (p *process) version(context.Context, *flags) error {
 	_, err := fmt.Fprintf(p.stdout, "jay %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
-}
-
-// buildDate is the day of the commit that the program was built from; empty if that is not known.
-func buildDate() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.time" {
-				day, _, _ := strings.Cut(s.Value, "T")
-				return day
-			}
-		}
-	}
-	return ""
 }
 
 // buildVersion is the module's version, or the commit that it was built from.

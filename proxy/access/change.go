@@ -18,34 +18,19 @@ func (l *Log) Prepare(o Options) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := l.target(o.Path)
-	if err != nil {
-		return nil, err
-	}
-	enc.fields = len(t.end) > 1
-	return &Change{log: l, options: o, encoder: enc, target: t}, nil
-}
-
-// target opens what a path names.
-func (l *Log) target(path string) (*target, error) {
-	end := []byte("\n")
-	switch path {
+	ch := &Change{log: l, options: o, encoder: enc, target: &target{Writer: io.Discard}}
+	switch o.Path {
 	case "off":
-		return &target{Writer: io.Discard, end: end}, nil
 	case "", "-":
-		return &target{Writer: l.stdout, end: end}, nil
+		ch.target.Writer = l.stdout
+	default:
+		f, err := open(o.Path)
+		if err != nil {
+			return nil, err
+		}
+		ch.target = &target{Writer: f, file: f}
 	}
-	switch d, err := daemonOf(path); {
-	case err != nil:
-		return nil, err
-	case d != nil:
-		return &target{Writer: d, owned: d, end: d.end}, nil
-	}
-	f, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	return &target{Writer: f, owned: f, end: end}, nil
+	return ch, nil
 }
 
 // Discard gives the change up.
@@ -68,7 +53,6 @@ func (ch *Change) Commit() {
 		l.next.close() // never written to
 	}
 	l.next, l.options, l.encoder = ch.target, ch.options, ch.encoder
-	l.typed.Store(l.encoder.format == Squid)
 	if l.switched == nil {
 		l.switched = make(chan struct{})
 	}

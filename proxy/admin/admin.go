@@ -17,9 +17,11 @@
 //	GET  /entries?q=   stored responses whose URLs contain a text; sort=held, received or url; limit=50
 //	POST /explain      what would be done with a request
 //	POST /purge        removes stored responses
+//	POST /reload       reads the configuration anew
 //	POST /reload-log   reopens the access log
 //
-// Left out on purpose: TLS (put the socket behind a server that speaks it, or use SSH), and changing settings.
+// Left out on purpose: TLS (put the socket behind a server that speaks it, or use SSH), and settings other than those of the
+// configuration.
 package admin
 
 import (
@@ -55,6 +57,9 @@ type Options struct {
 	StripQuery bool
 	// ReopenLog reopens the access log; nil: that is not offered.
 	ReopenLog func() error
+	// Reload reads the configuration anew and puts it in force, or only says what would change if dry is set; nil: that is
+	// not offered. Its error is a *ConfigError if the configuration is at fault.
+	Reload func(ctx context.Context, dry bool) (*ReloadAnswer, error)
 	// LogDropped counts the lines that the access log lost; nil: it is not shown.
 	LogDropped func() int64
 	// Logger gets what goes wrong; nil discards it.
@@ -66,9 +71,8 @@ type Options struct {
 // Server is an admin listener. Make one with New, give it a listener with Serve, end it with Shutdown.
 type Server struct {
 	opt     Options
+	access  atomic.Pointer[entrance]
 	started time.Time
-	token   [sha256.Size]byte
-	names   map[string]bool
 	http    *http.Server
 	metrics http.Handler
 	history history
@@ -86,10 +90,8 @@ func New(o Options) *Server {
 	if o.Interval == 0 {
 		o.Interval = 10 * time.Second
 	}
-	s := &Server{opt: o, started: time.Now(), token: sha256.Sum256([]byte(o.Token)), names: map[string]bool{"localhost": true}}
-	for _, n := range o.Names {
-		s.names[plainName(n)] = true
-	}
+	s := &Server{opt: o, started: time.Now()}
+	s.access.Store(entranceOf(&o))
 	s.metrics = s.metricsHandler()
 	s.http = &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute,
@@ -99,6 +101,30 @@ func New(o Options) *Server {
 	ctx, s.cancel = context.WithCancel(context.Background())
 	s.work.Go(func() { s.history.run(ctx, o.Proxy, o.Interval) })
 	return s
+}
+
+// entrance is what can be changed while the server runs.
+type entrance struct {
+	open  bool // no token is asked for
+	token [sha256.Size]byte
+	names map[string]bool
+	strip bool // no queries
+}
+
+func entranceOf(o *Options) *entrance {
+	e := &entrance{open: o.Token == "", token: sha256.Sum256([]byte(o.Token)), names: map[string]bool{"localhost": true}, strip: o.StripQuery}
+	for _, n := range o.Names {
+		e.names[plainName(n)] = true
+	}
+	return e
+}
+
+// Configure changes Token, Names and StripQuery; the rest stays as it was. Idle connections are closed, so that none is left
+// to a listener that was.
+func (s *Server) Configure(o Options) {
+	s.access.Store(entranceOf(&o))
+	s.http.SetKeepAlivesEnabled(false)
+	s.http.SetKeepAlivesEnabled(true)
 }
 
 // Listen opens the listener for an address: host:port, or unix: and the path of a socket, which only its owner may use. A

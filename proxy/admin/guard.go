@@ -48,7 +48,7 @@ func (s *Server) knows(r *http.Request) bool {
 		host = h
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if s.names[plainName(host)] {
+	if s.access.Load().names[plainName(host)] {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
@@ -87,12 +87,13 @@ var open = map[string]bool{"/": true, "/healthz": true, "/readyz": true}
 
 // authorized tells whether the request has the token, in a time that does not depend on how much of it is right.
 func (s *Server) authorized(r *http.Request) bool {
-	if s.opt.Token == "" || open[r.URL.Path] {
+	e := s.access.Load()
+	if e.open || open[r.URL.Path] {
 		return true
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], e.token[:]) == 1
 }
 
 // isJSON tells whether the request's body is JSON, which no form can send.

@@ -15,6 +15,7 @@ package auth
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -125,6 +126,15 @@ func (a *Auth) Reload() error {
 	a.users.Store(u)
 	clear(a.verdicts)
 	return nil
+}
+
+// Inherit lets a take over what another one knows of failures, so that nobody may guess on because the file has changed. It
+// is to be called before a is used.
+func (a *Auth) Inherit(from *Auth) {
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	a.key = from.key
+	a.failures = maps.Clone(from.failures)
 }
 
 // Check judges the value of a Proxy-Authorization field; empty if there is none or more than one. It may take as long as
