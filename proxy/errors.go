@@ -32,6 +32,7 @@ type fault struct {
 // Faults that are the same wherever they occur.
 var (
 	faultLoop      = fault{status: 508, kind: "proxy_loop_detected", text: "this request has passed this proxy before, or leads back to it"}
+	faultOwn       = fault{status: 508, kind: "proxy_loop_detected", text: "that is an address of this proxy itself, which can be asked directly only, not through a proxy"}
 	faultReach     = fault{status: 403, kind: "destination_ip_prohibited", text: "this proxy does not let you reach that address"}
 	faultPort      = fault{status: 403, kind: "http_request_denied", text: "this proxy does not let you reach that port"}
 	faultDirect    = fault{status: 403, kind: "http_request_denied", text: "this port takes intercepted connections only"}
@@ -46,7 +47,7 @@ func faultOf(err error) fault {
 	var de *deniedError
 	switch {
 	case errors.Is(err, errOwn):
-		return faultLoop
+		return faultOwn
 	case errors.Is(err, errReach):
 		return faultReach
 	case errors.As(err, &de):

@@ -20,8 +20,8 @@ import (
 func topCommand() command {
 	return command{
 		name: "top", usage: "show the figures of a running Jay as they change",
-		text: "Draws them anew each second until q or Ctrl-C. Where standard output is no terminal, and with --once or -n, there is\n" +
-			"one line a second instead.",
+		text: "Draws them anew each second until q or Ctrl-C. Where standard output is no terminal, or a dumb one, and\n" +
+			"with --once or -n, there is one line a second instead.",
 		example: "jay top --admin 127.0.0.1:3127",
 		flags: []ownFlag{
 			{name: "interval", arg: "DURATION", help: "time between two looks [1s]"},
@@ -55,7 +55,7 @@ func (p *process) top(ctx context.Context, f *flags) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
-	if out, ok := p.stdout.(*os.File); ok && count == 0 && term.IsTerminal(int(out.Fd())) {
+	if out, ok := p.stdout.(*os.File); ok && count == 0 && term.IsTerminal(int(out.Fd())) && p.getenv("TERM") != "dumb" {
 		return w.draw(ctx, out, p.getenv("NO_COLOR") == "")
 	}
 	return w.print(ctx, p.stdout, count)

@@ -165,7 +165,7 @@ func (v *view) summary(width int) []row {
 func (v *view) storedText(width int) string {
 	c := &v.now.Cache
 	used := c.Bytes + c.Overhead
-	text := fmt.Sprintf("Stored      %s of %s, %s ", bytesText(used), bytesText(c.MaxBytes), responses(c.Entries))
+	text := fmt.Sprintf("Stored      %s, overhead %s, of %s; %s ", bytesText(c.Bytes), bytesText(c.Overhead), bytesText(c.MaxBytes), responses(c.Entries))
 	cells := min(width-len(text)-2, 30)
 	if cells < 5 || c.MaxBytes <= 0 {
 		return text
