@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,5 +78,37 @@ func TestOverrides(t *testing.T) {
 	must(t, os.WriteFile(j, []byte(strings.Replace(reckless, "30d", "30", 1)), 0o600))
 	if status, _, stderr := runJay(t, "check-config", "--config", j); status != 2 || !strings.Contains(stderr, `jay.yaml.bad:3: min: "30" needs a unit`) {
 		t.Errorf("check-config: got %d, %q; want the line", status, stderr)
+	}
+}
+
+// TestOverridesReloaded: what is stored goes by the rules in force, not by those that it came under.
+func TestOverridesReloaded(t *testing.T) {
+	t.Parallel()
+	config := filepath.Join(t.TempDir(), "jay.yaml")
+	must(t, os.WriteFile(config, nil, 0o600))
+	o := startOrigin(t, func(x *origin.Exchange) {
+		x.Reply("200 OK", rawhttp.F("Date", origin.Date(time.Now()), "Cache-Control", "max-age=3600"), "body")
+	})
+	j := startJayWith(t, process.Options{Args: []string{"--config", config}})
+	w := waysOf(j)[0]
+	status := func(path string) string {
+		return w.do(t, "GET", o.Addr(), path, nil, "").Fields.Get("Cache-Status")
+	}
+	for _, path := range []string{"/longer", "/never", "/other"} {
+		status(path)
+	}
+	must(t, os.WriteFile(config, []byte("overrides: [{name: longer, path: /longer, min: 2h}, {name: never, path: /never, never: true}]"), 0o600))
+	must(t, j.Signal(syscall.SIGHUP))
+	eventually(t, "/never by the new rules", func() bool { return strings.HasSuffix(status("/never"), "; detail=override:never") })
+	for path, want := range map[string]string{"/longer": "hit; ttl=7", "/other": "hit; ttl=3", "/never": "fwd=uri-miss; "} {
+		if got := status(path); !strings.HasPrefix(got, "jay; "+want) {
+			t.Errorf("%s: got %s; want %s…", path, got, want)
+		}
+	}
+	must(t, os.WriteFile(config, []byte("overrides: [{name: longer}, {}]"), 0o600))
+	must(t, j.Signal(syscall.SIGHUP))
+	eventually(t, "the refusal of a broken file", func() bool { return strings.Contains(j.Stderr(), "override: name is missing") })
+	if got := status("/never"); !strings.HasSuffix(got, "; detail=override:never") {
+		t.Errorf("after a broken file: got %s; want the old rules", got)
 	}
 }

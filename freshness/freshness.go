@@ -6,6 +6,8 @@
 // Left out on purpose: which stored response matches (Vary, §4.1), validation (§4.3), invalidation (§4.4) and how
 // partial content is combined (§3.4).
 //
+// An [Override] departs from all that at an operator's word, within lines that it names.
+//
 // The package is pure: values in, values out, and the time is an argument. What cannot be parsed never allows anything:
 // it is not stored, or it counts as stale.
 //
