@@ -57,7 +57,7 @@ type Config struct {
 	CacheStatus          bool          // whether other machines' clients are sent Cache-Status
 	CacheStatusKey       bool          // whether Cache-Status names the cache key (RFC 9211 section 2.7)
 
-	AccessLog     string // "-" for stdout, "off", or a file's path
+	AccessLog     string // "-" for stdout, "off", a log daemon, or a file's path, see LogFile
 	LogFormat     string // "text", "json", "squid" or "combined"
 	LogLevel      string // "debug", "info", "warn" or "error"
 	LogStripQuery bool   // whether queries are left out of logged URLs
@@ -92,12 +92,18 @@ type Config struct {
 	DenyPrivate   bool           // whether private destinations are refused to other machines
 	UpgradeTokens []string       // Upgrade tokens that are tunnelled
 	CAFiles       []string       // PEM files of certificate authorities that are trusted besides the system's
-	DNSServers    []string       // resolvers, address or address:port; none: the system's
 	AuthFile      string         // htpasswd file of those who may use the explicit listeners; empty: everybody may
 	AuthRealm     string         // what people are told they log in to
 
-	Policy    *Policy    // the file's section of that name, which is no option; nil: there is none
-	Overrides []Override // likewise
+	DNSServers     []string      // resolvers, address or address:port; none: the system's
+	DNSMinTTL      time.Duration // least time for which answers are kept
+	DNSMaxTTL      time.Duration // longest time for which addresses are kept
+	DNSNegativeTTL time.Duration // longest time for which it is kept that a name has no address
+	DNSStaleMax    time.Duration // how long expired addresses stand in while no resolver answers; 0: not at all
+
+	Hosts     []HostAddresses // the file's section of that name, which is no option
+	Policy    *Policy         // likewise; nil: there is none
+	Overrides []Override      // likewise
 }
 
 // Default returns the settings of a Jay that was told nothing: the defaults of [Options]. Automatic settings are left
@@ -151,6 +157,14 @@ func (c *Config) conflicts() []error {
 		all = append(all, fmt.Errorf("admin: %s is listened on already", c.Admin))
 	}
 	return append(all, c.policyConflicts()...)
+}
+
+// LogFile is the path of the access log's file; empty if it goes elsewhere or nowhere.
+func (c *Config) LogFile() string {
+	if c.AccessLog == "-" || c.AccessLog == "off" || isLogDaemon(c.AccessLog) {
+		return ""
+	}
+	return c.AccessLog
 }
 
 // onlyHere reports whether an admin address, which is valid, can be reached from this machine only.

@@ -67,7 +67,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("Env() = %q; want %q", o.Env(), want)
 		}
 	}
-	sections := 2 // policy, overrides
+	sections := 3 // policy, overrides, hosts
 	if got, want := len(seen), reflect.TypeFor[config.Config]().NumField()-sections; got != want {
 		t.Errorf("%d options for %d fields", got, want)
 	}
@@ -88,6 +88,7 @@ var other = map[string][]string{
 	"max-target-size": {"8KiB"}, "max-interim": {"3"}, "min-body-rate": {"0"}, "allow-clients": {"192.0.2.7/32", "2001:db8::/32"},
 	"connect-ports": {"1-65535"}, "http-ports": {"80", "8080-8090"}, "deny-private": {"true"}, "upgrade-tokens": {"websocket", "tls"},
 	"ca-file": {"/etc/ca one.pem", "b.pem"}, "dns-servers": {"192.0.2.53", "[2001:db8::53]:5353"},
+	"dns-min-ttl": {"2s"}, "dns-max-ttl": {"2h"}, "dns-negative-ttl": {"7s"}, "dns-stale-max": {"0s"},
 	"auth-file": {"/etc/jay/users"}, "auth-realm": {"the office"},
 }
 
@@ -158,6 +159,10 @@ func TestSetRefuses(t *testing.T) {
 		{"idle-timeout", "999999h", `999999h is too large; the most is 87600h`},
 		{"access-log", "", `is empty`},
 		{"access-log", "a\nb", `"a\nb" holds a control character`},
+		{"access-log", "syslog://loghost", `"loghost" has no port; write host:port or :port`},
+		{"access-log", "syslog://:514", `":514" has no valid host`},
+		{"access-log", "syslog+tcp:/dev/log", `"syslog+tcp:/dev/log" is not journald, syslog, syslog://host:port or syslog+tcp://host:port`},
+		{"access-log", "journald://h:1", `"journald://h:1" is not journald, syslog, syslog://host:port or syslog+tcp://host:port`},
 		{"allow-clients", "10.1.2.3/8", `"10.1.2.3/8" has bits set behind its prefix; 10.0.0.0/8 is the block`},
 		{"allow-clients", "all", `"all" is not an address or a block of addresses; write 192.0.2.7 or 10.0.0.0/8`},
 		{"allow-clients", "fe80::1%eth0", `"fe80::1%eth0" is not an address or a block of addresses; write 192.0.2.7 or 10.0.0.0/8`},
@@ -314,6 +319,19 @@ func TestAdminToken(t *testing.T) {
 		c.Admin, c.AdminTokenFile = tt.admin, tt.file
 		if err := c.Validate(); (err == nil) != tt.ok {
 			t.Errorf("admin %s with token file %q: %v; want ok=%v", tt.admin, tt.file, err, tt.ok)
+		}
+	}
+}
+
+func TestLogFile(t *testing.T) {
+	for text, want := range map[string]string{
+		"-": "", "off": "", "journald": "", "syslog": "", "syslog:/dev/log": "", "syslog://loghost:514": "", "syslog+tcp://[::1]:514": "", "journald:/run/j": "",
+		"/var/log/jay.log": "/var/log/jay.log", "syslog.log": "syslog.log", "./syslog": "./syslog",
+	} {
+		var c config.Config
+		o := option(t, "access-log")
+		if err := o.Set(&c, []string{text}); err != nil || c.LogFile() != want {
+			t.Errorf("%s: got %q, %v; want %q", text, c.LogFile(), err, want)
 		}
 	}
 }

@@ -41,6 +41,14 @@ func (o *Option) IsBool() bool {
 	return ok
 }
 
+// Choices returns all texts that the option may have; nil if they cannot be counted.
+func (o *Option) Choices() []string {
+	if o.IsBool() {
+		return []string{"true", "false"}
+	}
+	return slices.Clone(o.choices)
+}
+
 // Split cuts the text of a flag or a variable into the values that [Option.Set] takes: the items of a comma list, or
 // the text itself.
 func (o *Option) Split(text string) []string {

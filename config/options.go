@@ -14,6 +14,7 @@ const (
 	catTime   = "Timeouts"
 	catLimit  = "Limits"
 	catReach  = "Who may ask, and for what"
+	catNames  = "Names"
 )
 
 // Bounds that keep a slip of the pen from becoming an outage.
@@ -25,7 +26,7 @@ const (
 
 // Options returns the table of all options, grouped by category.
 func Options() []Option {
-	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions(), authOptions())
+	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions(), authOptions(), nameOptions())
 }
 
 func listenOptions() []Option {
@@ -52,7 +53,7 @@ func listenOptions() []Option {
 			"(and all below), web-*.example.com, 192.0.2.0/24",
 		field: func(c *Config) any { return &c.PACDirect },
 	}, {
-		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkPACProxy,
+		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkRemote,
 		Help:  "host:port of the proxies that /proxy.pac names, tried in this order; when empty, the address that the client asked at",
 		field: func(c *Config) any { return &c.PACProxy },
 	}, {
@@ -116,8 +117,8 @@ func cacheOptions() []Option {
 
 func logOptions() []Option {
 	return []Option{{
-		Name: "access-log", Arg: "FILE", Default: "-", Category: catLog, check: checkFilled,
-		Help:  "file for one line per exchange; - is standard output, off is none; reopened on SIGHUP",
+		Name: "access-log", Arg: "FILE", Default: "-", Category: catLog, check: checkLog,
+		Help:  "file for one line per exchange, reopened on SIGHUP; - is standard output, off none, or journald, syslog, syslog://HOST:PORT (UDP) or syslog+tcp://HOST:PORT",
 		field: func(c *Config) any { return &c.AccessLog },
 	}, {
 		Name: "log-format", Arg: "FORMAT", Default: "text", Category: catLog,
@@ -246,9 +247,29 @@ func reachOptions() []Option {
 		Name: "ca-file", Arg: "FILE", Category: catReach, Many: true, check: checkFilled,
 		Help:  "PEM files with certificate authorities to trust for https:// besides the system's",
 		field: func(c *Config) any { return &c.CAFiles },
-	}, {
-		Name: "dns-servers", Arg: "ADDR", Category: catReach, Many: true, check: checkResolver,
-		Help:  "resolvers to ask, address or address:port; the system's when empty",
+	}}
+}
+
+func nameOptions() []Option {
+	return []Option{{
+		Name: "dns-servers", Arg: "ADDR", Category: catNames, Many: true, check: checkResolver,
+		Help:  "resolvers to ask, address or address:port; the next one when one fails or takes longer than a second; the system's when empty",
 		field: func(c *Config) any { return &c.DNSServers },
+	}, {
+		Name: "dns-min-ttl", Arg: "DURATION", Default: "1s", Category: catNames, most: longest,
+		Help:  "least time for which answers are kept",
+		field: func(c *Config) any { return &c.DNSMinTTL },
+	}, {
+		Name: "dns-max-ttl", Arg: "DURATION", Default: "1h", Category: catNames, least: int64(time.Second), most: longest,
+		Help:  "longest time for which addresses are kept",
+		field: func(c *Config) any { return &c.DNSMaxTTL },
+	}, {
+		Name: "dns-negative-ttl", Arg: "DURATION", Default: "5m", Category: catNames, least: int64(time.Second), most: longest,
+		Help:  "longest time for which it is kept that a name has no address",
+		field: func(c *Config) any { return &c.DNSNegativeTTL },
+	}, {
+		Name: "dns-stale-max", Arg: "DURATION", Default: "1h", Category: catNames, most: longest,
+		Help:  "how long after their time addresses stand in while no resolver answers (RFC 8767); 0 is not at all",
+		field: func(c *Config) any { return &c.DNSStaleMax },
 	}}
 }

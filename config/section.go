@@ -16,7 +16,7 @@ type section struct {
 }
 
 func sections() []section {
-	return []section{{"policy", loadPolicy}, {"overrides", loadOverrides}}
+	return []section{{"policy", loadPolicy}, {"overrides", loadOverrides}, {"hosts", loadHosts}}
 }
 
 // setSection reads a section if key names one.
@@ -37,16 +37,20 @@ func setSection(c *Config, key, value *yaml.Node, seen map[string]int) (errs []e
 
 // printSections is what Print writes below the options.
 func printSections(c *Config) (string, error) {
-	var policy, overrides *yaml.Node
+	var policy, overrides, hosts *yaml.Node
 	if c.Policy != nil {
 		policy = writePolicy(c.Policy)
 	}
 	if len(c.Overrides) > 0 {
 		overrides = writeOverrides(c.Overrides)
 	}
+	if len(c.Hosts) > 0 {
+		hosts = writeHosts(c.Hosts)
+	}
 	var b strings.Builder
 	err := errors.Join(
 		printSection(&b, "Who may go where", "policy", policy),
+		printSection(&b, "Addresses of names that are not looked up", "hosts", hosts),
 		printSection(&b, "How long responses stay fresh, whatever they say", "overrides", overrides))
 	return b.String(), err
 }

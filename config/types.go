@@ -187,6 +187,31 @@ func checkAdmin(text string) error {
 	return checkListen(text)
 }
 
+// logDaemons are the words for log daemons in access-log, and those that stand before an address.
+const logDaemons = "journald, syslog, syslog://host:port or syslog+tcp://host:port"
+
+// isLogDaemon reports whether access-log names a daemon rather than a file.
+func isLogDaemon(text string) bool {
+	name, _, _ := strings.Cut(text, ":")
+	return name == "journald" || name == "syslog" || name == "syslog+tcp"
+}
+
+// checkLog accepts what access-log may be: nearly everything is the path of a file.
+func checkLog(text string) error {
+	if err := checkFilled(text); err != nil || !isLogDaemon(text) {
+		return err
+	}
+	name, at, more := strings.Cut(text, ":")
+	remote, far := strings.CutPrefix(at, "//")
+	switch {
+	case far && name != "journald":
+		return checkRemote(remote)
+	case !more && name != "syslog+tcp", strings.HasPrefix(at, "/") && !far && name != "syslog+tcp":
+		return nil
+	}
+	return fmt.Errorf("%q is not %s", text, logDaemons)
+}
+
 // splitHostPort is net.SplitHostPort without the net package's wording.
 func splitHostPort(text string) (host, port string, err error) {
 	i := strings.LastIndexByte(text, ':')
@@ -214,8 +239,8 @@ func checkDirect(text string) error {
 	return nil
 }
 
-// checkPACProxy accepts a name or an address with a port.
-func checkPACProxy(text string) error {
+// checkRemote accepts a name or an address with a port.
+func checkRemote(text string) error {
 	host, port, err := splitHostPort(text)
 	if err != nil {
 		return err

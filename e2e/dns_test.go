@@ -39,7 +39,7 @@ func TestNames(t *testing.T) {
 		for name, want := range map[string]struct {
 			code int
 			kind string
-		}{"none.test": {502, "dns_error"}, "silent.test": {504, "dns_timeout"}} {
+		}{"none.test": {502, `dns_error; rcode="NXDOMAIN"`}, "silent.test": {504, "dns_timeout"}} {
 			began := time.Now()
 			resp := w.do(t, "GET", name+":"+o.Port(), "/", nil, "")
 			if resp.Code != want.code || !strings.Contains(resp.Fields.Get("Proxy-Status"), want.kind) || time.Since(began) > 6*time.Second {

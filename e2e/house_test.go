@@ -30,6 +30,7 @@ var outside = []importRule{
 	{"github.com/dgraph-io/ristretto", []string{"cache"}},
 	{"github.com/pquerna/cachecontrol", []string{"freshness"}},
 	{"github.com/urfave/cli", []string{"cmd/jay"}},
+	{"github.com/miekg/dns", []string{"proxy/resolve"}},
 }
 
 // leaves are the packages that know nothing of each other; only proxy joins

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,5 +84,40 @@ func TestSocketActivate(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		_ = cmd.Process.Kill()
 		t.Errorf("does not end: %s", errs.String())
+	}
+}
+
+// TestLogDaemons: the access log reaches journald and syslog; a daemon that goes away costs lines and no answers.
+func TestLogDaemons(t *testing.T) {
+	t.Parallel()
+	o := startOrigin(t, func(x *origin.Exchange) { x.OK("x") })
+	binary, err := env.binary()
+	must(t, err)
+	for name, want := range map[string]string{"journald": "\nJAY_STATUS=200\n", "syslog": "]: {\"time\":"} {
+		path := filepath.Join(t.TempDir(), "socket")
+		d, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+		must(t, err)
+		j, err := process.Start(process.Options{Binary: binary, Log: name + ":" + path})
+		must(t, err)
+		t.Cleanup(func() { j.Stop() })
+		w := waysOf(j)[0]
+		get := func(path string) {
+			if resp := w.do(t, "GET", o.Addr(), path, nil, ""); resp.Code != 200 {
+				t.Errorf("%s: got %v; want 200", name, resp)
+			}
+		}
+		get("/one")
+		var buf [16 << 10]byte
+		must(t, d.SetReadDeadline(time.Now().Add(30*time.Second)))
+		n, err := d.Read(buf[:])
+		if got := string(buf[:n]); err != nil || !strings.Contains(got, want) || !strings.Contains(got, "/one") {
+			t.Errorf("%s: got %q, %v; want %q", name, got, err, want)
+		}
+		d.Close()
+		get("/two")
+		must(t, j.Stop())
+		if !strings.Contains(j.Stderr(), "lines lost") {
+			t.Errorf("%s: got %s; want that lines are lost", name, j.Stderr())
+		}
 	}
 }

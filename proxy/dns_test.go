@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+
+	"github.com/jayproxy/jay/proxy/resolve"
 )
 
 // nameserver answers queries for names with one IPv4 address each.
@@ -23,9 +25,9 @@ func (s *nameserver) set(name, addr string) {
 	s.addrs[name] = addr
 }
 
-// resolver asks the nameserver over pipes.
-func (s *nameserver) resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+// dns asks the nameserver over pipes.
+func (s *nameserver) dns() resolve.Options {
+	return resolve.Options{Dial: func(context.Context, string, string) (net.Conn, error) {
 		here, there := net.Pipe()
 		go s.serve(there) // until the resolver closes its end
 		return here, nil
@@ -66,7 +68,7 @@ func (s *nameserver) reply(q []byte) []byte {
 		r[3] |= 3 // no such name
 	case qtype == 1:
 		r[7] = 1
-		r = append(r, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4)
+		r = append(r, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4)
 		r = append(r, netip.MustParseAddr(addr).AsSlice()...)
 	}
 	return r

@@ -26,6 +26,7 @@ type fault struct {
 	rule   string // the policy rule that refused
 	reason string // the word for the log; empty: kind
 	lines  string // further field lines
+	rcode  string // the response code of a DNS server (RFC 9209 §2.3.2)
 	cause  error  // for the log
 }
 
@@ -55,7 +56,7 @@ func faultOf(err error) fault {
 	case errors.As(err, &be):
 		return bodyFault(be.Err)
 	case errors.As(err, &ue):
-		return fault{status: ue.Status, kind: ue.Kind, text: kindText(ue.Kind), cause: err}
+		return fault{status: ue.Status, kind: ue.Kind, text: kindText(ue.Kind), rcode: ue.RCode, cause: err}
 	}
 	return fault{status: 502, kind: "proxy_internal_response", text: "the origin server could not be asked", cause: err}
 }
@@ -136,6 +137,9 @@ func withoutQuery(url string) string {
 // proxyStatus is the Proxy-Status member for a fault (RFC 9209 §2).
 func (x *exchange) proxyStatus(f fault) string {
 	s := "jay; error=" + f.kind
+	if f.rcode != "" {
+		s += `; rcode="` + f.rcode + `"`
+	}
 	if f.rule != "" {
 		s += `; details="rule ` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(f.rule) + `"`
 	}

@@ -265,7 +265,21 @@ func (x *exchange) log() {
 	if r.failed != nil && x.rec.Cause == "" {
 		x.rec.Cause = cause(r.failed)
 	}
+	if x.opt.Access.HasContentType() {
+		x.rec.ContentType = contentType(r.lines)
+	}
 	x.p.recent.note(&x.rec)
 	x.p.stats.count(&x.rec)
 	x.opt.Access.Write(&x.rec)
+}
+
+// contentType is the value of Content-Type among field lines; empty if there is none.
+func contentType(lines string) string {
+	const name = "Content-Type:"
+	for line := range strings.Lines(lines) {
+		if len(line) > len(name) && strings.EqualFold(line[:len(name)], name) {
+			return strings.TrimSpace(line[len(name):])
+		}
+	}
+	return ""
 }

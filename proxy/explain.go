@@ -226,7 +226,7 @@ func (x *exchange) explainCache(e *Explanation) bool {
 	if d.Reason == freshness.ReasonOverride {
 		own := fresh.AsSent()
 		without := freshness.Decide(x.asks, &own, now)
-		e.Override, e.WithoutOverride = e.Stored.Override.Rule, outcomes[without.Verdict]+": "+without.Reason.Explain()
+		e.Override, e.WithoutOverride = x.opt.Overrides.list[fresh.Rule()-1].Name, outcomes[without.Verdict]+": "+without.Reason.Explain()
 	}
 	return true
 }

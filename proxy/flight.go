@@ -94,6 +94,14 @@ func (f *flights) joinGap(parent context.Context, key string, gap validation.Spa
 	return fl, true
 }
 
+// soonBytes is how far ahead of what has come a byte may lie for a fetch under way to be taken to bring it soon.
+const soonBytes = 1 << 20
+
+// brings tells whether a fetch of a whole representation of known length has brought the byte at pos, or will before long.
+func (fl *flight) brings(pos int64) bool {
+	return fl.fill != nil && pos < fl.head.Length && pos <= fl.fill.End()+soonBytes
+}
+
 // overlap tells whether two ranges, neither of them a suffix, have bytes in common.
 func overlap(a, b validation.ByteRange) bool {
 	return (b.Last < 0 || a.First <= b.Last) && (a.Last < 0 || b.First <= a.Last)

@@ -13,6 +13,7 @@ import (
 	"github.com/jayproxy/jay/proxy/auth"
 	"github.com/jayproxy/jay/proxy/guide"
 	"github.com/jayproxy/jay/proxy/policy"
+	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -128,8 +129,8 @@ type Options struct {
 	// UpgradeTokens are the protocols that a client may upgrade to (RFC 9110 §7.8); nil means websocket.
 	UpgradeTokens []string
 
-	// Resolver resolves names; nil means the system's configuration, asked in pure Go.
-	Resolver *net.Resolver
+	// DNS says how names are looked up, ConnectTimeout being its Timeout; the zero value asks the system's servers.
+	DNS resolve.Options
 	// Dial opens every connection to an origin, TLS and tunnels included, after its address was resolved and checked; it gets
 	// a literal "IP:port". nil means the system's network. Tests connect an origin within the process.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/jayproxy/jay/freshness"
 	"github.com/jayproxy/jay/proxy/override"
@@ -114,8 +115,16 @@ func (x *exchange) rejudge(e *entry) *entry {
 		x.p.store.Delete(e)
 		return nil
 	}
-	x.p.store.Swap(e, &next) // or somebody else has done that, or better
+	if !x.crowded(e) {
+		x.p.store.Swap(e, &next) // or somebody else has done that, or better
+	}
 	return &next
+}
+
+// crowded tells whether the URL has stored responses that were selected by other fields: then their order says which is
+// the most recent (RFC 9111 §4.1), and to put one in its own place would change it.
+func (x *exchange) crowded(e *entry) bool {
+	return slices.ContainsFunc(x.p.store.Variants(e.Key), func(o *entry) bool { return !o.Meta.selects.likewise(e.Meta.selects) })
 }
 
 // mayStay tells whether a stored response may stay so.

@@ -310,3 +310,23 @@ func TestNewOverrides_Errors(t *testing.T) {
 		t.Error("got no error for too many rules; want one")
 	}
 }
+
+// TestOverrides_ReplacedOrder checks that to judge a stored response anew does not make it the most recent one.
+func TestOverrides_ReplacedOrder(t *testing.T) {
+	inBubble(t, Options{}, func(a *ask) string {
+		return respond(200, fmt.Sprint(a.nth), "Cache-Control: max-age=60", "Vary: "+[]string{"X-A", "X-B"}[a.nth])
+	}, func(t *testing.T, w *world) {
+		w.get(host+"/", "X-A: 1", "X-B: 1")
+		w.get(host+"/", "X-A: 2", "X-B: 2")
+		next := w.p.opt().Options
+		next.Overrides = several(t)
+		if err := w.p.Reconfigure(next); err != nil {
+			t.Fatal(err)
+		}
+		for _, lines := range [][]string{{"X-A: 1", "X-B: 3", "0"}, {"X-A: 1", "X-B: 2", "1"}} {
+			if a := w.get(host+"/", lines[:2]...); a.body != lines[2] {
+				t.Errorf("%v: got %q, %s; want %q", lines[:2], a.body, a.cacheStatus(), lines[2])
+			}
+		}
+	})
+}

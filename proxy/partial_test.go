@@ -292,3 +292,51 @@ func TestPartial_interim(t *testing.T) {
 		}
 	})
 }
+
+// TestPartial_sharesWhole checks that a range is answered from a fetch of the whole that is under way, unless its bytes
+// would be long in coming.
+func TestPartial_sharesWhole(t *testing.T) {
+	body := content(4 << 20)
+	inBubble(t, Options{CacheBytes: 64 << 20}, func(a *ask) string {
+		answer := ranged(a, body, `"1"`, "Cache-Control: max-age=60")
+		if a.nth > 0 {
+			return answer
+		}
+		half := strings.Index(answer, "\r\n\r\n") + 4 + len(body)/2
+		a.say(answer[:half])
+		time.Sleep(time.Minute / 2)
+		return answer[half:]
+	}, func(t *testing.T, w *world) {
+		first := w.client()
+		first.send(request("GET", host+"/", ""))
+		whole := first.readHead()
+		done := make(chan struct{})
+		go func() {
+			whole.readBody("GET", first.r)
+			close(done)
+		}()
+		synctest.Wait()
+		for _, tc := range []struct {
+			first, last, fetches int
+		}{
+			{10, 99, 1},                       // there
+			{4<<20 - 100, 4<<20 - 1, 2},       // far off
+			{4<<20 - 50, 4<<20 - 1, 2},        // stored as a part by now
+			{3<<20 + 1<<19, 3<<20 + 1<<19, 3}, // far off, too
+			{2<<20 - 10, 2<<20 + 9, 3},        // about to come
+		} {
+			start := time.Now()
+			a := w.get(host+"/", fmt.Sprintf("Range: bytes=%d-%d", tc.first, tc.last))
+			if a.status != 206 || a.body != body[tc.first:tc.last+1] {
+				t.Errorf("bytes %d to %d: got %q with %d bytes", tc.first, tc.last, a.line, len(a.body))
+			}
+			if n := w.origin.count(""); n != tc.fetches {
+				t.Errorf("bytes %d to %d, after %v: %d fetches; want %d", tc.first, tc.last, time.Since(start), n, tc.fetches)
+			}
+		}
+		<-done
+		if whole.body != body || whole.cut {
+			t.Errorf("the whole came as %d bytes, cut %v", len(whole.body), whole.cut)
+		}
+	})
+}

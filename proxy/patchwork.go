@@ -87,10 +87,17 @@ func heldFrom(e *entry, pos, end int64) int64 {
 // piece opens the bytes from pos on, which are not held: from a fetch of others that brings them, or from one of its own.
 func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool) {
 	var r *cache.FillReader
-	if x.p.flights.filling(partsOf(x.url), func(fl *flight) bool {
-		r = x.from(fl, w, pos)
+	part := func(fl *flight) bool {
+		r = x.from(fl, w, fl.span, pos)
 		return r != nil
-	}) {
+	}
+	whole := func(fl *flight) bool {
+		if fl.brings(pos) {
+			r = x.from(fl, w, validation.Span{End: fl.head.Length}, pos)
+		}
+		return r != nil
+	}
+	if x.p.flights.filling(partsOf(x.url), part) || x.p.flights.filling(x.url, whole) {
 		return r, true
 	}
 	gap := validation.Span(w.e.Body.Gaps(pos, end)[0])
@@ -100,16 +107,16 @@ func (x *exchange) piece(w *patchwork, pos, end int64) (*cache.FillReader, bool)
 	}
 	defer fl.leave()
 	if x.waitFor(fl) && fl.head != nil {
-		if r = x.from(fl, w, pos); r != nil {
+		if r = x.from(fl, w, fl.span, pos); r != nil {
 			return r, true
 		}
 	}
 	return x.fetchGap(x.p.flights.alone(x.p.ctx), w, gap)
 }
 
-// from reads what a fetch by somebody else brings from pos on; nil if it does not bring that.
-func (x *exchange) from(fl *flight, w *patchwork, pos int64) *cache.FillReader {
-	if fl.fill == nil || !sameRepresentation(fl.head, w.e) || !x.reachable(&fl.head.Meta) || pos < fl.span.Start || pos >= fl.span.End {
+// from reads what a fetch of a span by somebody else brings from pos on; nil if it does not bring that.
+func (x *exchange) from(fl *flight, w *patchwork, span validation.Span, pos int64) *cache.FillReader {
+	if fl.fill == nil || !sameRepresentation(fl.head, w.e) || !x.reachable(&fl.head.Meta) || pos < span.Start || pos >= span.End {
 		return nil
 	}
 	r, ok := fl.fill.NewReader(pos)

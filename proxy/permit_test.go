@@ -138,7 +138,7 @@ func TestPolicy_E2_E3_E4(t *testing.T) {
 		"192.0.0.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "224.0.0.1", "240.0.0.1", "255.255.255.255"}
 	six := []string{"::", "::1", "fd00::1", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::127.0.0.1", "2002:0a00:0001::7"}
 	dns := &nameserver{addrs: map[string]string{}}
-	inBubble(t, Options{Policy: rules, Resolver: dns.resolver()}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+	inBubble(t, Options{Policy: rules, DNS: dns.dns()}, always(respond(200, "ok")), func(t *testing.T, w *world) {
 		refused := func(mode Mode, to, send string) {
 			t.Helper()
 			c := w.clientOf(mode, "127.0.0.1:9", to)
@@ -202,7 +202,7 @@ func TestPolicy_addresses(t *testing.T) {
 		}
 		return respond(200, "secret", "Cache-Control: max-age=60")
 	}
-	inBubble(t, Options{Policy: rules, Resolver: dns.resolver()}, answer, func(t *testing.T, w *world) {
+	inBubble(t, Options{Policy: rules, DNS: dns.dns()}, answer, func(t *testing.T, w *world) {
 		slow = make(chan struct{})
 		boss, other := w.clientOf(Explicit, "10.0.0.1:1", ""), func() *client { return w.clientOf(Explicit, "10.0.0.2:1", "") }
 		refused := func(url string) {
@@ -302,7 +302,7 @@ func TestPolicy_raw(t *testing.T) {
 		{"unknown name", []policy.Rule{pages, rest}, "93.184.216.34:443", clientHello("x.evil.test"), "rest"},
 	}
 	for _, tt := range tests {
-		inBubble(t, Options{Policy: rulesOf(t, tt.rules...), Resolver: dns.resolver()}, func(*ask) string { return "" }, func(t *testing.T, w *world) {
+		inBubble(t, Options{Policy: rulesOf(t, tt.rules...), DNS: dns.dns()}, func(*ask) string { return "" }, func(t *testing.T, w *world) {
 			rec := newRecords(t)
 			w.p.opt().Access = rec.log
 			c := w.clientOf(TProxy, "10.0.0.7:1", tt.to)
@@ -370,7 +370,7 @@ func TestReach_parts(t *testing.T) {
 	for _, local := range []string{"bytes=0-49", "bytes=0-49,60-69", ""} {
 		ns := &nameserver{addrs: map[string]string{"a.test": "10.9.9.9"}}
 		secret, public := strings.Repeat("s", 100), strings.Repeat("p", 100)
-		inBubble(t, Options{Resolver: ns.resolver(), DenyPrivate: true}, func(a *ask) string {
+		inBubble(t, Options{DNS: ns.dns(), DenyPrivate: true}, func(a *ask) string {
 			if strings.HasPrefix(a.o.dials[a.conn], "10.") {
 				return ranged(a, secret, `"1"`, "Cache-Control: max-age=600")
 			}
@@ -401,7 +401,7 @@ func TestPolicy_parts(t *testing.T) {
 	rules := rulesOf(t,
 		policy.Rule{Name: "boss", Action: policy.Allow, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, To: []string{"10.0.0.0/8"}},
 		policy.Rule{Name: "lan", Action: policy.Deny, To: []string{"10.0.0.0/8"}})
-	inBubble(t, Options{Policy: rules, Resolver: dns.resolver()}, func(a *ask) string {
+	inBubble(t, Options{Policy: rules, DNS: dns.dns()}, func(a *ask) string {
 		body := strings.Repeat(map[bool]string{true: "s", false: "p"}[strings.HasPrefix(a.o.dials[a.conn], "10.")], 100)
 		return ranged(a, body, `"1"`, "Cache-Control: max-age=600")
 	}, func(t *testing.T, w *world) {

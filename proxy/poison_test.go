@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestPoison_C1 checks that a client cannot have the answer to an altered request stored for others: it hides a selecting
@@ -124,7 +125,7 @@ func TestKeys_C6(t *testing.T) {
 // TestKeys_names checks keys of names: case does not matter, a final dot does.
 func TestKeys_names(t *testing.T) {
 	ns := &nameserver{addrs: map[string]string{"www.example.test": "192.0.2.1"}}
-	inBubble(t, Options{Resolver: ns.resolver(), CacheStatusKey: true}, func(a *ask) string {
+	inBubble(t, Options{DNS: ns.dns(), CacheStatusKey: true}, func(a *ask) string {
 		return respond(200, a.get("Host"), "Cache-Control: max-age=60")
 	}, func(t *testing.T, w *world) {
 		for _, tt := range []struct{ url, key, host string }{
@@ -164,7 +165,7 @@ func TestHostForgery_C7(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, Options{Resolver: ns.resolver()}, func(a *ask) string {
+			inBubble(t, Options{DNS: ns.dns()}, func(a *ask) string {
 				return respond(200, fmt.Sprint("nth ", a.nth), "Cache-Control: max-age=60")
 			}, func(t *testing.T, w *world) {
 				for i := range 2 {
@@ -188,10 +189,35 @@ func TestHostForgery_C7(t *testing.T) {
 	}
 }
 
+// TestHostVerified_rotating: a client that goes where the name pointed a minute ago is believed, one that goes where it pointed
+// long ago is not.
+func TestHostVerified_rotating(t *testing.T) {
+	ns := &nameserver{addrs: map[string]string{"cdn.test": "93.184.216.34"}}
+	inBubble(t, Options{DNS: ns.dns()}, always(respond(200, "ok", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
+		ask := func(dst string) string {
+			c := w.intercepted(dst)
+			c.send("GET / HTTP/1.1\r\nHost: cdn.test\r\n\r\n")
+			return c.read("GET").cacheStatus()
+		}
+		ask("93.184.216.34:80")
+		ns.set("cdn.test", "93.184.216.35")
+		time.Sleep(31 * time.Second)
+		for _, dst := range []string{"93.184.216.35:80", "93.184.216.34:80"} {
+			if got := ask(dst); !strings.Contains(got, "hit") {
+				t.Errorf("%s: got %s; want a hit", dst, got)
+			}
+		}
+		time.Sleep(11 * time.Minute)
+		if got := ask("93.184.216.34:80"); !strings.Contains(got, "host-mismatch") {
+			t.Errorf("long after: got %s; want host-mismatch", got)
+		}
+	})
+}
+
 // TestHostForgery_others checks that a forged request changes nothing that others get, in both directions.
 func TestHostForgery_others(t *testing.T) {
 	ns := &nameserver{addrs: map[string]string{"good.test": "93.184.216.34"}}
-	inBubble(t, Options{Resolver: ns.resolver()}, func(a *ask) string {
+	inBubble(t, Options{DNS: ns.dns()}, func(a *ask) string {
 		return respond(200, a.o.dials[a.conn], "Cache-Control: max-age=60")
 	}, func(t *testing.T, w *world) {
 		forge := func(send string) *answer {

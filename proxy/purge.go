@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/jayproxy/jay/cache/vary"
 	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/wire"
 )
 
 // PurgeRequest says which stored responses are to be removed: those for which everything that is given holds. At least
@@ -20,7 +22,7 @@ import (
 type PurgeRequest struct {
 	URL       string        // this URL, all of its variants
 	Prefix    string        // URLs that begin so, as in "http://example.com/img/"
-	Host      string        // this host, with its port if it is not the scheme's own
+	Host      string        // this host on all of its ports, or on one as in "example.com:8080"
 	Regexp    string        // URLs in which this RE2 expression is found
 	Group     string        // responses in this cache group (RFC 9875), of whatever origin
 	OlderThan time.Duration // received longer ago than this
@@ -71,30 +73,95 @@ func (p *Proxy) purgeMatch(q PurgeRequest) (func(*entry) bool, error) {
 	case q.OlderThan < 0:
 		return nil, errors.New("proxy: older-than must not be negative")
 	}
-	key := ""
-	if q.URL != "" {
-		x, err := p.located(q.URL)
-		if err != nil {
-			return nil, err
-		}
-		key = x.url
+	sel := &selector{PurgeRequest: q, now: time.Now()}
+	var err error
+	if sel.URL, err = p.keyOf(q.URL); err != nil {
+		return nil, err
 	}
-	re, err := regexp.Compile(q.Regexp)
-	if err != nil {
+	if sel.Prefix, err = p.prefixOf(q.Prefix); err != nil {
+		return nil, err
+	}
+	if sel.Host, sel.port, err = purgedHost(q.Host); err != nil {
+		return nil, err
+	}
+	if sel.re, err = regexp.Compile(q.Regexp); err != nil {
 		return nil, fmt.Errorf("proxy: the expression is not valid: %w", err)
 	}
-	host, now := strings.ToLower(q.Host), time.Now()
-	return func(e *entry) bool {
-		switch {
-		case key != "" && e.Key != key, !strings.HasPrefix(e.Key, q.Prefix), host != "" && hostOf(e.Key) != host:
-			return false
-		case q.OlderThan > 0 && now.Sub(e.Meta.fresh.Moment()) <= q.OlderThan:
-			return false
-		case q.Group != "" && !inGroup(e, q.Group):
-			return false
+	return sel.has, nil
+}
+
+// selector is a purge's conditions in the form in which stored responses are compared with them.
+type selector struct {
+	PurgeRequest
+	port string // of Host; empty: all
+	re   *regexp.Regexp
+	now  time.Time
+}
+
+// has tells whether a stored response meets all conditions.
+func (s *selector) has(e *entry) bool {
+	switch {
+	case s.URL != "" && e.Key != s.URL, !strings.HasPrefix(e.Key, s.Prefix), s.Host != "" && !isAt(e.Key, s.Host, s.port):
+		return false
+	case s.OlderThan > 0 && s.now.Sub(e.Meta.fresh.Moment()) <= s.OlderThan:
+		return false
+	case s.Group != "" && !inGroup(e, s.Group):
+		return false
+	}
+	return s.re.MatchString(e.Key)
+}
+
+// keyOf is the cache key of a URL; empty for none.
+func (p *Proxy) keyOf(url string) (string, error) {
+	if url == "" {
+		return "", nil
+	}
+	x, err := p.located(url)
+	if err != nil {
+		return "", err
+	}
+	return x.url, nil
+}
+
+// prefixOf is what the cache keys of URLs begin with that begin so: the scheme and, if it is complete, the authority in
+// their normal form.
+func (p *Proxy) prefixOf(prefix string) (string, error) {
+	scheme, rest, ok := strings.Cut(prefix, "://")
+	switch {
+	case prefix == "":
+		return "", nil
+	case !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https"):
+		return "", fmt.Errorf("proxy: %q is not the beginning of a URL, such as http://example.com/img/", prefix)
+	case !strings.Contains(rest, "/"):
+		return strings.ToLower(prefix), nil
+	}
+	return p.keyOf(prefix)
+}
+
+// purgedHost reads a host with or without a port; empty for none.
+func purgedHost(text string) (host, port string, err error) {
+	if text == "" {
+		return "", "", nil
+	}
+	if a, err := netip.ParseAddr(text); err == nil && a.Is6() {
+		text = "[" + text + "]"
+	}
+	if host, port, err = wire.ParseAuthority(text); err != nil {
+		return "", "", fmt.Errorf("proxy: %q is not a host; write example.com or example.com:8080", text)
+	}
+	return host, port, nil
+}
+
+// isAt tells whether a cache key is at a host and, if it is not empty, at a port.
+func isAt(key, host, port string) bool {
+	is, at, err := wire.ParseAuthority(hostOf(key))
+	if at == "" {
+		at = "80"
+		if strings.HasPrefix(key, "https:") {
+			at = "443"
 		}
-		return q.Regexp == "" || re.MatchString(e.Key)
-	}, nil
+	}
+	return err == nil && is == host && (port == "" || at == port)
 }
 
 // inGroup tells whether a stored response is in a cache group (RFC 9875 §2).

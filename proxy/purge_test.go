@@ -37,8 +37,14 @@ func TestPurge(t *testing.T) {
 		{PurgeRequest{URL: host + "/nothing"}, 0},
 		{PurgeRequest{URL: host + "/a", OlderThan: time.Minute}, 1},
 		{PurgeRequest{Prefix: host + "/img/"}, 2},
-		{PurgeRequest{Host: "192.0.2.2"}, 1},
+		{PurgeRequest{Prefix: "HTTP://192.0.2.1:80/img/1"}, 1},
+		{PurgeRequest{Prefix: "http://192.0.2.2:"}, 1},
+		{PurgeRequest{Prefix: "HTTP://192.0.2.2"}, 2},
+		{PurgeRequest{Host: "192.0.2.2"}, 2},
+		{PurgeRequest{Host: "192.0.2.2:80"}, 1},
 		{PurgeRequest{Host: "192.0.2.2:8080"}, 1},
+		{PurgeRequest{Host: "192.0.2.2:443"}, 0},
+		{PurgeRequest{Host: "2001:db8::1"}, 0},
 		{PurgeRequest{Regexp: `/a$`}, 4},
 		{PurgeRequest{Regexp: `\?x`, Host: "192.0.2.1"}, 1},
 		{PurgeRequest{Group: "images"}, 2},
@@ -67,6 +73,7 @@ func TestPurge_Errors(t *testing.T) {
 	w := newWorld(t, Options{}, grouped)
 	bad := []PurgeRequest{
 		{}, {DryRun: true}, {All: true, Host: "a"}, {Regexp: "("}, {URL: "nonsense"}, {URL: "nonsense", Host: "a"}, {OlderThan: -1},
+		{Host: "a b"}, {Host: "http://a"}, {Host: "a:x"}, {Prefix: "example.com/img"}, {Prefix: "ftp://a/"}, {Prefix: "http://a b/"},
 	}
 	for _, q := range bad {
 		if n, err := w.p.Purge(q); err == nil || n != 0 {

@@ -205,6 +205,9 @@ func (x *exchange) oneRange() (validation.ByteRange, bool) {
 // missingPart fetches a range, unless a request under way brings bytes of it: then it waits for that, and fetches what is
 // left over.
 func (x *exchange) missingPart(r validation.ByteRange, fwd string) {
+	if x.p.flights.filling(x.url, func(fl *flight) bool { return fl.brings(r.First) && x.sharePart(fl) }) {
+		return
+	}
 	fl, leads := x.p.flights.joinPart(x.p.ctx, partsOf(x.url), r)
 	if !leads && x.awaitPart(fl) {
 		return
@@ -217,19 +220,22 @@ func (x *exchange) missingPart(r validation.ByteRange, fwd string) {
 
 // awaitPart answers from a part that another request fetches. It returns false when this request has to go on by itself.
 func (x *exchange) awaitPart(fl *flight) bool {
-	return x.awaitThen(fl, func() bool {
-		e, now := fl.head, time.Now()
-		if !x.matches(e) || !x.reachable(&e.Meta) || e.Meta.gap == "" || e.Meta.fresh.Status != 200 || x.p.outdated(e) {
-			return false
-		}
-		fresh := x.opt.judged(e)
-		d := freshness.Decide(x.asks, fresh, now)
-		if d.Verdict != freshness.Reuse {
-			return false
-		}
-		x.serve(e, now, access.Collapsed, verdict{fwd: fwdPartial, collapsed: true, detail: x.opt.word(d.Reason, fresh)}.withTTL(d.TTL()))
-		return true
-	})
+	return x.awaitThen(fl, func() bool { return x.sharePart(fl) })
+}
+
+// sharePart answers a range from what another request is fetching, a part or the whole, under the rules for stored parts.
+func (x *exchange) sharePart(fl *flight) bool {
+	e, now := fl.head, time.Now()
+	if !x.matches(e) || !x.reachable(&e.Meta) || e.Meta.gap == "" || e.Meta.fresh.Status != 200 || x.p.outdated(e) {
+		return false
+	}
+	fresh := x.opt.judged(e)
+	d := freshness.Decide(x.asks, fresh, now)
+	if d.Verdict != freshness.Reuse {
+		return false
+	}
+	x.serve(e, now, access.Collapsed, verdict{fwd: fwdPartial, collapsed: true, detail: x.opt.word(d.Reason, fresh)}.withTTL(d.TTL()))
+	return true
 }
 
 // await waits for another request's fetch of the same, and answers from it where that is allowed. It returns false when

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/resolve"
 )
 
 // decisions are those that are counted apart; what is none of them counts as the last.
@@ -180,6 +181,8 @@ type Stats struct {
 	Connections, OpenTunnels int
 	// Cache has the figures of the stored responses.
 	Cache cache.Stats
+	// Names has the figures of name resolution.
+	Names resolve.Stats
 }
 
 // Stats returns the figures as they are now.
@@ -192,6 +195,7 @@ func (p *Proxy) Stats() Stats {
 		RefusedHeads: c.refusedHeads.Load(), RefusedClients: c.refusedClients.Load(),
 		AcceptErrors: c.acceptErrors.Load(), Panics: c.panics.Load(),
 		Connections: conns, OpenTunnels: p.tunnels.Count(), Cache: p.store.Stats(),
+		Names: p.guarded.LookupStats().Plus(p.direct.LookupStats()),
 	}
 	for i, d := range decisions {
 		n, out := c.by[i].total(), c.by[i].out.Load()

@@ -133,7 +133,7 @@ func TestProxyStatus_RFC9209(t *testing.T) {
 		status int
 		kind   string
 	}{
-		{"no such name", Options{Resolver: ns.resolver()}, "http://nowhere.test/", "", 502, "dns_error"},
+		{"no such name", Options{DNS: ns.dns()}, "http://nowhere.test/", "", 502, `dns_error; rcode="NXDOMAIN"`},
 		{"refused", Options{Dial: dialFails(syscall.ECONNREFUSED)}, host + "/", "", 502, "connection_refused"},
 		{"unreachable", Options{Dial: dialFails(syscall.EHOSTUNREACH)}, host + "/", "", 502, "destination_ip_unroutable"},
 		{"no connection in time", Options{Dial: dialFails(context.DeadlineExceeded)}, host + "/", "", 504, "connection_timeout"},

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -62,11 +61,11 @@ func (x *exchange) locateIntercepted() fault {
 	return fault{}
 }
 
-// resolvesTo tells whether a host is, or is the name of, an address.
+// resolvesTo tells whether a host is, or is the name of, an address. Those count that the name had within the last minutes:
+// a name with many addresses has others each time one asks, and the client asked before.
 func (x *exchange) resolvesTo(host string, addr netip.Addr) bool {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a.Unmap() == addr.Unmap()
 	}
-	list, err := x.client.Lookup(x.ctx, strings.TrimSuffix(host, "."))
-	return err == nil && slices.Contains(list, addr.Unmap())
+	return x.client.HasAddress(x.ctx, strings.TrimSuffix(host, "."), addr)
 }

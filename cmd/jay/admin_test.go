@@ -223,8 +223,8 @@ func TestAdminCommandErrors(t *testing.T) {
 
 func TestOwnHelp(t *testing.T) {
 	tests := map[string][]string{
-		"explain": {"jay explain URL: ", "Example: jay explain ", "-H, --header FIELD", "--direct ", "--admin ADDR", "[127.0.0.1:3127]"},
-		"purge":   {"jay purge [URL]: ", "Example: jay purge ", "--older-than DURATION", "--dry-run"},
+		"explain": {"jay explain: ", "Usage: jay explain URL [OPTION…]\n", "Example: jay explain ", "-H, --header FIELD", "--direct ", "--admin ADDR", "[127.0.0.1:3127]"},
+		"purge":   {"jay purge: ", "Usage: jay purge [URL] [OPTION…]\n", "Example: jay purge ", "--older-than DURATION", "--dry-run"},
 		"stats":   {"jay stats: ", "Example: jay stats ", "--json", "--admin-token-file FILE"},
 	}
 	for name, wants := range tests {

@@ -19,6 +19,7 @@ type command struct {
 	example  string
 	bare     bool      // takes no options
 	arg      string    // what stands for its argument; empty: it takes none
+	words    []string  // what the argument may be; nil: anything
 	optional bool      // the argument may be left out
 	flags    []ownFlag // of this command alone
 	offline  bool      // does not speak to a running Jay, though it has flags of its own
@@ -31,28 +32,43 @@ type ownFlag struct {
 	long string // another name for it
 	arg  string // what stands for its value; empty: a switch
 	help string
+
+	words []string // what the value may be; nil: anything
 }
 
 func commands() []command {
-	return []command{{
-		name: "serve", usage: "run the proxy; this is also what jay alone does",
-		text: "SIGTERM and Ctrl-C end it when running exchanges are finished, a second one at once.\n" +
-			"SIGHUP reads the configuration anew, as jay reload does, and reopens the access log.",
-		example: "jay serve --listen :3128 --cache-size 2g",
-		run:     (*process).serve,
-	}, {
-		name: "check-config", usage: "say what is wrong with the configuration",
-		text:    "Exits with 0 when nothing is, otherwise with 2 and one line for each fault.",
-		example: "jay check-config --config /etc/jay.yaml",
-		run:     (*process).checkConfig,
-	}, {
-		name: "print-config", usage: "print the effective configuration as a file for --config",
-		example: "jay print-config --cache-size 2g > jay.yaml",
-		run:     (*process).printConfig,
-	}, explainCommand(), purgeCommand(), reloadCommand(), statsCommand(), topCommand(), policyCommand(), rulesCommand(), unitCommand(), {
-		name: "version", usage: "print the version", example: "jay version", bare: true,
-		run: (*process).version,
-	}}
+	return []command{
+		{
+			name: "serve", usage: "run the proxy; this is also what jay alone does",
+			text: "SIGTERM and Ctrl-C end it when running exchanges are finished, a second one at once.\n" +
+				"SIGHUP reads the configuration anew, as jay reload does, and reopens the access log.",
+			example: "jay serve --listen :3128 --cache-size 2g",
+			run:     (*process).serve,
+		}, {
+			name: "check-config", usage: "say what is wrong with the configuration",
+			text:    "Exits with 0 when nothing is, otherwise with 2 and one line for each fault.",
+			example: "jay check-config --config /etc/jay.yaml",
+			run:     (*process).checkConfig,
+		}, {
+			name: "print-config", usage: "print the effective configuration as a file for --config",
+			example: "jay print-config --cache-size 2g > jay.yaml",
+			run:     (*process).printConfig,
+		},
+		explainCommand(),
+		purgeCommand(),
+		reloadCommand(),
+		statsCommand(),
+		topCommand(),
+		policyCommand(),
+		rulesCommand(),
+		unitCommand(),
+		completionCommand(),
+		manCommand(),
+		{
+			name: "version", usage: "print the version", example: "jay version", bare: true,
+			run: (*process).version,
+		},
+	}
 }
 
 // newApp wires the commands. Nothing in it ends the process or prints anything: errors come back to run.

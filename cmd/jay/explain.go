@@ -23,7 +23,7 @@ func explainCommand() command {
 			{name: "H", long: "header", arg: "FIELD", help: "field of the request, as in 'Name: value'; may be repeated"},
 			{name: "X", long: "method", arg: "METHOD", help: "method of the request [GET]; only GET and HEAD are ever sent on"},
 			{name: "client", arg: "ADDR", help: "address of the client to imagine [this machine]"},
-			{name: "origin", arg: "WHEN", help: "whether the origin server is asked: auto (when nothing stored matches), always or never [auto]"},
+			{name: "origin", arg: "WHEN", help: "whether the origin server is asked: auto (when nothing stored matches), always or never [auto]", words: []string{"auto", "always", "never"}},
 			{name: "direct", help: "fetch and decide in this process, by the options given, without a running Jay"},
 			{name: "json", help: "print JSON"},
 		},

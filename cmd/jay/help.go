@@ -55,24 +55,45 @@ func (p *process) printHelp(c command) error {
 func programHelp(b *strings.Builder) {
 	b.WriteString("Jay is a caching HTTP proxy.\n\nUsage: jay [COMMAND] [OPTION…]\n\nCommands:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(b, "  %-14s %s\n", c.name, c.usage)
+		fmt.Fprintf(b, "  %-16s %s\n", c.name, c.usage)
 	}
-	fmt.Fprintf(b, "  %-14s %s\n", "help", "print this text, or that of a command")
+	fmt.Fprintf(b, "  %-16s %s\n", "help", "print this text, or that of a command")
 	b.WriteString("\nExample: jay --listen 127.0.0.1:3128 --cache-size 2g\n")
 }
 
 func commandHelp(b *strings.Builder, c *command) {
-	name := c.name
-	if c.arg != "" && c.optional {
-		name += " [" + c.arg + "]"
-	} else if c.arg != "" {
-		name += " " + c.arg
-	}
-	fmt.Fprintf(b, "jay %s: %s\n\n", name, c.usage)
+	fmt.Fprintf(b, "jay %s: %s\n\nUsage: jay %s\n\n", c.name, c.usage, c.synopsis())
 	if c.text != "" {
 		fmt.Fprintf(b, "%s\n\n", c.text)
 	}
 	fmt.Fprintf(b, "Example: %s\n", c.example)
+}
+
+// synopsis is how the command is written.
+func (c *command) synopsis() string {
+	text := c.name
+	if c.arg != "" && c.optional {
+		text += " [" + c.arg + "]"
+	} else if c.arg != "" {
+		text += " " + c.arg
+	}
+	if !c.bare {
+		text += " [OPTION…]"
+	}
+	return text
+}
+
+// names are the ways of writing a flag, the shortest first, and its value.
+func (o *ownFlag) names() string {
+	var all []string
+	for _, n := range []string{o.name, o.long} {
+		if len(n) == 1 {
+			all = append(all, "-"+n)
+		} else if n != "" {
+			all = append(all, "--"+n)
+		}
+	}
+	return strings.TrimSpace(strings.Join(all, ", ") + " " + o.arg)
 }
 
 // optionHelp describes all options.
@@ -103,11 +124,7 @@ func optionHelp(b *strings.Builder) {
 func ownHelp(b *strings.Builder, c *command) {
 	b.WriteString("\n")
 	for _, o := range c.flags {
-		name := strings.TrimSpace("--" + o.name + " " + o.arg)
-		if o.long != "" {
-			name = strings.TrimSpace("-" + o.name + ", --" + o.long + " " + o.arg)
-		}
-		writeOption(b, name, o.help)
+		writeOption(b, o.names(), o.help)
 	}
 	for _, o := range config.Options() {
 		if (o.Name == "admin" || o.Name == "admin-token-file") && !c.offline {

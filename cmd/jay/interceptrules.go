@@ -24,10 +24,10 @@ func rulesCommand() command {
 		example: "sudo jay intercept-rules --mode redirect --interface lan0 --intercept :3129 --apply",
 		offline: true,
 		flags: []ownFlag{
-			{name: "mode", arg: "MODE", help: "redirect or tproxy [intercept-mode]"},
+			{name: "mode", arg: "MODE", help: "redirect or tproxy [intercept-mode]", words: []string{"redirect", "tproxy"}},
 			{name: "interface", arg: "NAME", help: "interface that the clients are on; several with commas [lan0]"},
 			{name: "ports", arg: "PORTS", help: "ports that clients connect to, up to 15 [80,443]"},
-			{name: "backend", arg: "PROGRAM", help: "nft or iptables [the one that is installed, nft first]"},
+			{name: "backend", arg: "PROGRAM", help: "nft or iptables [the one that is installed, nft first]", words: []string{"nft", "iptables"}},
 			{name: "apply", help: "load the rules; the interface must be named"},
 			{name: "remove", help: "remove what --apply loaded"},
 		},

@@ -1,20 +1,18 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
-	"sync/atomic"
 
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy"
 	"github.com/jayproxy/jay/proxy/guide"
+	"github.com/jayproxy/jay/proxy/resolve"
 )
 
 // proxyOptions is what c means to the proxy, its logs aside. It fails for files that cannot be used.
@@ -53,7 +51,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 		HTTPPorts:     ranges(c.HTTPPorts),
 		DenyPrivate:   c.DenyPrivate,
 		UpgradeTokens: c.UpgradeTokens,
-		Resolver:      resolver(c.DNSServers),
+		DNS:           nameOptions(c),
 		PACStrict:     !c.PACFallback,
 	}
 	if o.MinBodyRate == 0 {
@@ -126,22 +124,24 @@ func trust(files []string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool}, nil
 }
 
-// resolver returns one that asks the servers in turn, or nil for the system's.
-func resolver(servers []string) *net.Resolver {
-	if len(servers) == 0 {
-		return nil
+// nameOptions says how names are looked up.
+func nameOptions(c *config.Config) resolve.Options {
+	o := resolve.Options{
+		MinTTL: c.DNSMinTTL, MaxTTL: c.DNSMaxTTL, MaxNegativeTTL: c.DNSNegativeTTL, MaxStale: c.DNSStaleMax,
+		Timeout: c.ConnectTimeout,
 	}
-	addresses := make([]string, 0, len(servers))
-	for _, s := range servers {
-		if a, err := netip.ParseAddr(s); err == nil {
-			s = netip.AddrPortFrom(a, 53).String()
+	for _, text := range c.DNSServers {
+		server, err := netip.ParseAddrPort(text)
+		if err != nil { // it is an address without a port: the configuration was checked
+			server = netip.AddrPortFrom(netip.MustParseAddr(text), 53)
 		}
-		addresses = append(addresses, s)
+		o.Servers = append(o.Servers, server)
 	}
-	var turn atomic.Uint32
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		var d net.Dialer
-		i := int(turn.Add(1)-1) % len(addresses)
-		return d.DialContext(ctx, network, addresses[i])
-	}}
+	if len(c.Hosts) > 0 {
+		o.Hosts = make(map[string][]netip.Addr, len(c.Hosts))
+		for _, h := range c.Hosts {
+			o.Hosts[h.Name] = h.Addresses
+		}
+	}
+	return o
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy/policy"
+	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -20,7 +20,7 @@ const codeRefused = 3
 
 func policyCommand() command {
 	return command{
-		name: "policy", arg: "test", usage: "say which rule of the policy decides about a request, and why",
+		name: "policy", arg: "test", words: []string{"test"}, usage: "say which rule of the policy decides about a request, and why",
 		text: "Reads the configuration and its lists, not a running Jay. The rules are shown in their order, down to the one that\n" +
 			"decides. A host's name is looked up only if the address decides. Exits with 0 when the request is allowed, with 3\n" +
 			"when it is refused.",
@@ -204,12 +204,10 @@ func (t *policyTester) before() string {
 func (t *policyTester) addresses(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, t.c.ConnectTimeout)
 	defer cancel()
-	r := resolver(t.c.DNSServers)
-	if r == nil {
-		r = &net.Resolver{PreferGo: true}
-	}
-	list, err := r.LookupNetIP(ctx, "ip", t.q.Host)
-	if err != nil || len(list) == 0 {
+	names := resolve.New(nameOptions(t.c))
+	defer names.Close()
+	list, err := names.Lookup(ctx, t.q.Host)
+	if err != nil {
 		fmt.Fprintf(&t.text, "the address of %s decides, but it was not found; --address says it\n", t.q.Host)
 		_, steps := t.policy.Explain(t.q)
 		t.steps(steps)

@@ -16,10 +16,10 @@ func purgeCommand() command {
 		example: "jay purge --host example.com --older-than 1h --dry-run",
 		flags: []ownFlag{
 			{name: "prefix", arg: "URL", help: "URLs that begin so"},
-			{name: "host", arg: "HOST", help: "this host, with its port if it is not the scheme's own"},
+			{name: "host", arg: "HOST", help: "this host on all of its ports, or on one as in example.com:8080"},
 			{name: "regex", arg: "EXPR", help: "URLs in which the regular expression is found"},
 			{name: "group", arg: "NAME", help: "responses in this cache group (RFC 9875)"},
-			{name: "older-than", arg: "DURATION", help: "responses that were received longer ago than this"},
+			{name: "older-than", arg: "DURATION", help: "responses that were received longer ago than this, such as 30m or 7d"},
 			{name: "all", help: "everything"},
 			{name: "dry-run", help: "only say how many it would be"},
 			{name: "json", help: "print JSON"},
@@ -37,6 +37,9 @@ func (p *process) purge(ctx context.Context, f *flags) error {
 	q := admin.PurgeRequest{
 		Prefix: f.last("prefix"), Host: f.last("host"), Regexp: f.last("regex"), Group: f.last("group"),
 		OlderThan: f.last("older-than"), All: f.given("all"), DryRun: f.given("dry-run"),
+	}
+	if q.Prefix != "" {
+		q.Prefix = withScheme(q.Prefix)
 	}
 	if len(f.args) > 0 {
 		q.URL = withScheme(f.args[0])

@@ -128,7 +128,7 @@ func (p *process) banner(c *config.Config, s *server) {
 			usable = clientURL(ln.Addr())
 		}
 	}
-	fmt.Fprintf(&b, "jay: cache of %v, access log %s\n", c.CacheSize, logName(c.AccessLog))
+	fmt.Fprintf(&b, "jay: cache of %v, access log %s\n", c.CacheSize, logName(c))
 	if text := s.adminText(); text != "" {
 		fmt.Fprintf(&b, "jay: %s\n", text)
 	}
@@ -141,14 +141,16 @@ func (p *process) banner(c *config.Config, s *server) {
 }
 
 // logName is what people call the place of the access log.
-func logName(path string) string {
-	switch path {
-	case "-":
+func logName(c *config.Config) string {
+	switch {
+	case c.AccessLog == "-":
 		return "on standard output"
-	case "off":
+	case c.AccessLog == "off":
 		return "off"
+	case c.LogFile() == "":
+		return "to " + c.AccessLog
 	}
-	return "in " + path
+	return "in " + c.AccessLog
 }
 
 // clientURL is the URL by which clients on this machine reach a listener.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -317,7 +319,7 @@ func TestProxyOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.CacheBytes != 256<<20 || o.MaxConnections != 750 || o.MinBodyRate != 1024 || o.Freshness.RefuseErrors || o.TLS != nil || o.Resolver != nil {
+	if o.CacheBytes != 256<<20 || o.MaxConnections != 750 || o.MinBodyRate != 1024 || o.Freshness.RefuseErrors || o.TLS != nil || o.DNS.Servers != nil {
 		t.Errorf("options of the defaults are %+v", o)
 	}
 	c.StoreErrors, c.StoreSetCookie, c.MinBodyRate, c.DNSServers = false, false, 0, []string{"192.0.2.53"}
@@ -326,7 +328,7 @@ func TestProxyOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.Freshness.RefuseErrors || !o.Freshness.RefuseSetCookie || o.MinBodyRate >= 0 || o.Resolver == nil || o.TLS.RootCAs == nil {
+	if !o.Freshness.RefuseErrors || !o.Freshness.RefuseSetCookie || o.MinBodyRate >= 0 || len(o.DNS.Servers) != 1 || o.TLS.RootCAs == nil {
 		t.Errorf("options are %+v", o)
 	}
 	if o.HTTPPorts[len(o.HTTPPorts)-1] != (proxy.PortRange{First: 1025, Last: 65535}) {
@@ -334,18 +336,16 @@ func TestProxyOptions(t *testing.T) {
 	}
 }
 
-// TestResolver checks that the given servers are asked, each in turn.
-func TestResolver(t *testing.T) {
-	r := resolver([]string{"127.0.0.1:9", "127.0.0.2"})
-	for _, want := range []string{"127.0.0.1:9", "127.0.0.2:53", "127.0.0.1:9"} {
-		c, err := r.Dial(t.Context(), "udp", "192.0.2.1:53")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := c.RemoteAddr().String(); got != want {
-			t.Errorf("asks %s; want %s", got, want)
-		}
-		c.Close()
+func TestNameOptions(t *testing.T) {
+	c := config.Default()
+	if o := nameOptions(&c); len(o.Servers) != 0 || o.MaxStale != time.Hour || o.MinTTL != time.Second || o.Hosts != nil {
+		t.Errorf("options of the defaults are %+v", o)
+	}
+	c.DNSServers = []string{"127.0.0.1:9", "127.0.0.2", "2001:db8::53"}
+	c.Hosts = []config.HostAddresses{{Name: "a.test", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}}
+	o := nameOptions(&c)
+	if got, want := fmt.Sprint(o.Servers), "[127.0.0.1:9 127.0.0.2:53 [2001:db8::53]:53]"; got != want || len(o.Hosts["a.test"]) != 1 {
+		t.Errorf("got servers %s, hosts %v; want %s and a.test", got, o.Hosts, want)
 	}
 }
 

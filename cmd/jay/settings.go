@@ -146,6 +146,19 @@ func (p *process) version(context.Context, *flags) error {
 	return err
 }
 
+// buildDate is the day of the commit that the program was built from; empty if that is not known.
+func buildDate() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.time" {
+				day, _, _ := strings.Cut(s.Value, "T")
+				return day
+			}
+		}
+	}
+	return ""
+}
+
 // buildVersion is the module's version, or the commit that it was built from.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()

@@ -93,9 +93,6 @@ func (n *setup) keep(before *setup) {
 	if slices.Equal(was.CAFiles, is.CAFiles) && n.same(before, is.CAFiles...) {
 		n.options.TLS = before.options.TLS
 	}
-	if slices.Equal(was.DNSServers, is.DNSServers) {
-		n.options.Resolver = before.options.Resolver
-	}
 	if reflect.DeepEqual(was.Policy, is.Policy) && n.same(before, lists(is)...) {
 		n.options.Policy = before.options.Policy
 	}

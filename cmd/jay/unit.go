@@ -241,9 +241,9 @@ func hidden(path string) bool {
 
 // unitPaths gives the service the directory of its access log to write to. All its files must be where it finds them.
 func unitPaths(c *config.Config, file string) (string, error) {
-	dir, log := "", ""
-	if c.AccessLog != "-" && c.AccessLog != "off" {
-		dir, log = filepath.Dir(c.AccessLog), c.AccessLog
+	dir, log := "", c.LogFile()
+	if log != "" {
+		dir = filepath.Dir(log)
 	}
 	for _, file := range append([]string{file, log, c.AuthFile, c.AdminTokenFile}, c.CAFiles...) {
 		switch {

@@ -34,6 +34,7 @@ func TestSystemdUnit(t *testing.T) {
 		}, nil},
 		{"--intercept :3129", "", []string{"system/jay-redirect.socket\n", "\nFileDescriptorName=redirect\n"}, []string{"Transparent"}},
 		{"--access-log /var/log/jay/a.log", "", []string{"\nLogsDirectory=jay\n"}, nil},
+		{"--access-log journald", "", nil, []string{"Directory=", "Paths="}},
 		{"--access-log /srv/jay/a.log", "", []string{"\nReadWritePaths=/srv/jay\n"}, nil},
 		{"--auth-realm x%y$z", "JAY_CACHE_SIZE=1g", []string{" --auth-realm=x%%y$$z\n", "\nEnvironment=JAY_CACHE_SIZE=1g\n"}, nil},
 		{"--auth-realm a\"b'c\\", "JAY_AUTH_REALM=a %b$", []string{` "--auth-realm=a\"b'c\\"` + "\n", "\nEnvironment=\"JAY_AUTH_REALM=a %%b$\"\n"}, nil},

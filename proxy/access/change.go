@@ -18,19 +18,34 @@ func (l *Log) Prepare(o Options) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch := &Change{log: l, options: o, encoder: enc, target: &target{Writer: io.Discard}}
-	switch o.Path {
-	case "off":
-	case "", "-":
-		ch.target.Writer = l.stdout
-	default:
-		f, err := open(o.Path)
-		if err != nil {
-			return nil, err
-		}
-		ch.target = &target{Writer: f, file: f}
+	t, err := l.target(o.Path)
+	if err != nil {
+		return nil, err
 	}
-	return ch, nil
+	enc.fields = len(t.end) > 1
+	return &Change{log: l, options: o, encoder: enc, target: t}, nil
+}
+
+// target opens what a path names.
+func (l *Log) target(path string) (*target, error) {
+	end := []byte("\n")
+	switch path {
+	case "off":
+		return &target{Writer: io.Discard, end: end}, nil
+	case "", "-":
+		return &target{Writer: l.stdout, end: end}, nil
+	}
+	switch d, err := daemonOf(path); {
+	case err != nil:
+		return nil, err
+	case d != nil:
+		return &target{Writer: d, owned: d, end: d.end}, nil
+	}
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &target{Writer: f, owned: f, end: end}, nil
 }
 
 // Discard gives the change up.
@@ -53,6 +68,7 @@ func (ch *Change) Commit() {
 		l.next.close() // never written to
 	}
 	l.next, l.options, l.encoder = ch.target, ch.options, ch.encoder
+	l.typed.Store(l.encoder.format == Squid)
 	if l.switched == nil {
 		l.switched = make(chan struct{})
 	}

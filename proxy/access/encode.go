@@ -25,6 +25,7 @@ const (
 type encoder struct {
 	format string
 	strip  bool // leave queries out
+	fields bool // entries for journald with the line as their message
 	clock  stamp
 }
 
@@ -41,19 +42,33 @@ func newEncoder(format string, strip bool) (encoder, error) {
 	return e, nil
 }
 
-// append appends the line of r to dst.
+// append appends the line of r, or its entry, and what it ends with to dst.
 func (e *encoder) append(dst []byte, r *Record) []byte {
+	if e.fields {
+		return append(e.entry(dst, r), "\n\n"...)
+	}
+	return append(e.line(dst, r), '\n')
+}
+
+// room is the most bytes that append appends.
+func (e *encoder) room() int {
+	if e.fields {
+		return 2 * maxLine
+	}
+	return maxLine
+}
+
+// line appends the line of r without its end.
+func (e *encoder) line(dst []byte, r *Record) []byte {
 	switch e.format {
 	case JSON:
-		dst = e.json(dst, r)
+		return e.json(dst, r)
 	case Squid:
-		dst = e.squid(dst, r)
+		return e.squid(dst, r)
 	case Combined:
-		dst = e.combined(dst, r)
-	default:
-		dst = e.text(dst, r)
+		return e.combined(dst, r)
 	}
-	return append(dst, '\n')
+	return e.text(dst, r)
 }
 
 // text is for people: nine columns, then name=value for what else is known.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +31,10 @@ const (
 
 // Options says where and how a [Log] writes. The zero value writes text to standard output.
 type Options struct {
-	Path        string       // file to append to; "-" or empty: Stdout; "off": write nothing
+	// Path is a file to append to, "-" or empty for Stdout, "off" for nothing, "journald", "syslog" or
+	// "syslog://host:port" (UDP) or "syslog+tcp://host:port" for a log daemon. "journald:/path" and "syslog:/path" name the
+	// daemon's socket.
+	Path        string
 	Format      string       // Text, JSON, Squid or Combined; empty: Text
 	StripQuery  bool         // leave queries out of URLs
 	Stdout      io.Writer    // what "-" means; nil: os.Stdout
@@ -45,6 +49,7 @@ type Log struct {
 	logger *slog.Logger
 	kick   chan struct{} // wakes the writer at once
 	done   chan struct{} // closed when the writer has ended
+	typed  atomic.Bool   // lines have the content type
 
 	changing sync.Mutex // held while a change is put in force
 
@@ -70,7 +75,8 @@ type Log struct {
 // target is where lines go.
 type target struct {
 	io.Writer
-	file *os.File // to be closed; nil: somebody else's
+	owned io.Closer // nil: somebody else's
+	end   []byte    // of each line
 }
 
 // Open opens the log and starts its writer, which [Log.Close] ends. Its error names the file.
@@ -93,6 +99,7 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	l.options, l.encoder, l.out = ch.options, ch.encoder, ch.target
+	l.typed.Store(l.encoder.format == Squid)
 	l.timer = time.NewTimer(flushDelay)
 	go l.run()
 	return l, nil
@@ -117,6 +124,9 @@ func (l *Log) Enabled() bool {
 	return l.options.Path != "off"
 }
 
+// HasContentType reports whether lines show [Record].ContentType, which it takes some time to find.
+func (l *Log) HasContentType() bool { return l != nil && l.typed.Load() }
+
 // Write adds a line for r. It neither blocks nor allocates: when too many bytes wait to be written, the line is
 // dropped and counted. r is not retained.
 func (l *Log) Write(r *Record) {
@@ -129,7 +139,7 @@ func (l *Log) Write(r *Record) {
 		return
 	}
 	before := len(l.buf)
-	if l.closed || len(l.rest)+before+maxLine > l.most {
+	if l.closed || len(l.rest)+before+l.encoder.room() > l.most {
 		l.lost++
 		return
 	}
@@ -244,7 +254,7 @@ func (l *Log) write(lines []byte) (lost int64) {
 	if l.torn {
 		if _, err := l.out.Write([]byte("\n")); err != nil {
 			l.lastErr = err
-			return int64(bytes.Count(lines, []byte("\n")))
+			return int64(bytes.Count(lines, l.out.end))
 		}
 		l.torn = false
 	}
@@ -254,7 +264,7 @@ func (l *Log) write(lines []byte) (lost int64) {
 	}
 	l.lastErr = err
 	l.torn = n > 0 && lines[n-1] != '\n'
-	return int64(bytes.Count(lines[n:], []byte("\n")))
+	return int64(bytes.Count(lines[n:], l.out.end))
 }
 
 // close closes what the lines went to.
@@ -264,12 +274,12 @@ func (l *Log) close() {
 	}
 }
 
-// close closes the file; standard output is left alone.
+// close closes the file, or the connection to a daemon; standard output is left alone.
 func (t *target) close() error {
-	if t.file == nil {
+	if t.owned == nil {
 		return nil
 	}
-	return t.file.Close()
+	return t.owned.Close()
 }
 
 // report says that lines were lost, not more often than people can read.

@@ -35,6 +35,7 @@ type Figures struct {
 	Memory      int64 `json:"memory"`       // bytes that the process has from the system
 
 	Cache     CacheFigures        `json:"cache"`
+	Names     NameFigures         `json:"names"`
 	Decisions []DecisionFigures   `json:"decisions"`
 	Errors    map[string]int64    `json:"errors"` // by Proxy-Status error type; those that occurred
 	Rules     []proxy.RuleFigures `json:"rules"`  // of the policy; those that decided
@@ -58,6 +59,18 @@ type CacheFigures struct {
 	Removed        int64 `json:"removed"`
 }
 
+// NameFigures are about name resolution.
+type NameFigures struct {
+	Lookups  int64 `json:"lookups"`
+	Hits     int64 `json:"hits"`      // that needed no server
+	Stale    int64 `json:"stale"`     // that got expired addresses
+	NotFound int64 `json:"not_found"` // of names without an address
+	Timeouts int64 `json:"timeouts"`
+	Failures int64 `json:"failures"` // that failed otherwise
+	Names    int   `json:"names"`    // that answers are kept of
+	Bytes    int   `json:"bytes"`    // that they take
+}
+
 // DecisionFigures are about the exchanges with one decision. The quantiles are estimates from a histogram.
 type DecisionFigures struct {
 	Decision access.Decision `json:"decision"`
@@ -74,6 +87,7 @@ func (s *Server) figures() Figures {
 	t, now := s.opt.Proxy.Stats(), time.Now()
 	c := &t.Cache
 	f := Figures{
+		Names:   NameFigures(t.Names),
 		Version: s.opt.Version, Now: now.Round(0), Started: s.started.Round(0), Uptime: proxy.Seconds(now.Sub(s.started).Seconds()),
 		Requests: t.Requests, Hits: t.Hits, HitRatio: ratio(t.Hits, t.Requests-t.Tunnels), Failures: t.Failures, Tunnels: t.Tunnels,
 		BytesOut: t.BytesOut, BytesHit: t.BytesHit,

@@ -208,7 +208,7 @@ type PurgeRequest struct {
 	Host      string `json:"host,omitempty"`
 	Regexp    string `json:"regex,omitempty"`
 	Group     string `json:"group,omitempty"`
-	OlderThan string `json:"older-than,omitempty"` // a duration such as 1h30m
+	OlderThan string `json:"older-than,omitempty"` // a duration such as 1h30m or 7d
 	All       bool   `json:"all,omitempty"`
 	DryRun    bool   `json:"dry-run,omitempty"`
 }
@@ -217,6 +217,16 @@ type PurgeRequest struct {
 type PurgeAnswer struct {
 	Purged int  `json:"purged"` // how many were removed, or would be
 	DryRun bool `json:"dry-run"`
+}
+
+// span reads a duration that may be given in days; 0 means that it is none.
+func span(text string) time.Duration {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, _ := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour
+	}
+	d, _ := time.ParseDuration(text)
+	return d
 }
 
 // purge removes stored responses.
@@ -229,12 +239,10 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
 		URL: body.URL, Prefix: body.Prefix, Host: body.Host, Regexp: body.Regexp, Group: body.Group, All: body.All, DryRun: body.DryRun,
 	}
 	if body.OlderThan != "" {
-		d, err := time.ParseDuration(body.OlderThan)
-		if err != nil || d <= 0 {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("older-than: %q is not a duration; write 30m or 1h30m", body.OlderThan))
+		if q.OlderThan = span(body.OlderThan); q.OlderThan <= 0 {
+			fail(w, http.StatusBadRequest, fmt.Sprintf("older-than: %q is not a duration; write 30m, 1h30m or 7d", body.OlderThan))
 			return
 		}
-		q.OlderThan = d
 	}
 	n, err := s.opt.Proxy.Purge(q)
 	if err != nil {

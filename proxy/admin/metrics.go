@@ -52,6 +52,15 @@ func plain() []figure {
 		gauge("client_connections", "Client connections that are open.", func(s *proxy.Stats) float64 { return float64(s.Connections) }),
 		gauge("open_tunnels", "Tunnels that are open.", func(s *proxy.Stats) float64 { return float64(s.OpenTunnels) }),
 
+		counter("dns_lookups_total", "Host names that were looked up.", func(s *proxy.Stats) float64 { return float64(s.Names.Lookups) }),
+		counter("dns_hits_total", "Lookups that needed no server.", func(s *proxy.Stats) float64 { return float64(s.Names.Hits) }),
+		counter("dns_stale_total", "Lookups that got expired addresses, since no server answered.", func(s *proxy.Stats) float64 { return float64(s.Names.Stale) }),
+		counter("dns_not_found_total", "Lookups of names that have no address.", func(s *proxy.Stats) float64 { return float64(s.Names.NotFound) }),
+		counter("dns_timeouts_total", "Lookups that no server answered in time.", func(s *proxy.Stats) float64 { return float64(s.Names.Timeouts) }),
+		counter("dns_failures_total", "Lookups that failed otherwise.", func(s *proxy.Stats) float64 { return float64(s.Names.Failures) }),
+		gauge("dns_names", "Host names that answers are kept of.", func(s *proxy.Stats) float64 { return float64(s.Names.Names) }),
+		gauge("dns_bytes", "Bytes that kept answers about host names take.", func(s *proxy.Stats) float64 { return float64(s.Names.Bytes) }),
+
 		gauge("cache_entries", "Stored responses.", func(s *proxy.Stats) float64 { return float64(s.Cache.Entries) }),
 		gauge("cache_bytes", "Bytes that stored responses take, keys and indexes included.", func(s *proxy.Stats) float64 { return float64(s.Cache.Bytes) }),
 		gauge("cache_overhead_bytes", "Bytes that the store takes besides.", func(s *proxy.Stats) float64 { return float64(s.Cache.Overhead) }),

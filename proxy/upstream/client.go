@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -40,8 +41,8 @@ type Options struct {
 	// IPv6 addresses in their IPv4 form. An error ends that attempt. If nil, every
 	// address is allowed.
 	Check Check
-	// Resolver looks names up. If nil, Go's own resolver is used.
-	Resolver *net.Resolver
+	// DNS says how names are looked up. Its Timeout is ConnectTimeout.
+	DNS resolve.Options
 	// DialContext opens a connection to a literal "IP:port". If nil, a
 	// net.Dialer is used.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -77,9 +78,6 @@ type Options struct {
 
 // withDefaults returns o with its zero values replaced by what they mean.
 func (o Options) withDefaults() Options {
-	if o.Resolver == nil {
-		o.Resolver = &net.Resolver{PreferGo: true}
-	}
 	if o.DialContext == nil {
 		o.DialContext = new(net.Dialer).DialContext
 	}
@@ -94,6 +92,7 @@ func (o Options) withDefaults() Options {
 	if o.Limits == (wire.Limits{}) {
 		o.Limits = wire.DefaultLimits()
 	}
+	o.DNS.Timeout = o.ConnectTimeout
 	o.TLS = tlsConfig(o.TLS)
 	return o
 }
@@ -112,8 +111,8 @@ type Client struct {
 	live   atomic.Pointer[Options]
 	base   context.Context // done when the client is closed
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // lookups and connection attempts
-	names  names
+	wg     sync.WaitGroup // connection attempts
+	names  *resolve.Resolver
 
 	mu     sync.Mutex
 	closed bool
@@ -132,7 +131,7 @@ func New(opt Options) *Client {
 	}
 	opt = opt.withDefaults()
 	c.live.Store(&opt)
-	c.names.answers = make(map[string]*answer)
+	c.names = resolve.New(opt.DNS)
 	c.base, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -141,10 +140,9 @@ func New(opt Options) *Client {
 // now, and names are looked up anew: whatever begins afterwards knows nothing of the former options.
 func (c *Client) Configure(opt Options) {
 	opt = opt.withDefaults()
-	c.names.mu.Lock()
 	c.mu.Lock()
 	c.live.Store(&opt)
-	clear(c.names.answers)
+	c.names.Configure(opt.DNS)
 	for _, p := range c.pools {
 		for p.open < opt.MaxPerOrigin && p.grant(nil) {
 			p.open++
@@ -152,7 +150,6 @@ func (c *Client) Configure(opt Options) {
 	}
 	idle := c.takeIdle()
 	c.mu.Unlock()
-	c.names.mu.Unlock()
 	for _, cn := range idle {
 		c.drop(cn)
 	}
@@ -180,6 +177,7 @@ func (c *Client) Close() {
 	for _, cn := range open {
 		cn.abort()
 	}
+	c.names.Close()
 	c.wg.Wait()
 }
 

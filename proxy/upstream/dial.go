@@ -212,15 +212,15 @@ func dialError(err error) error {
 	var ne net.Error
 	switch {
 	case errors.As(err, &prohibited):
-		return &Error{KindDestinationProhibited, 403, err}
+		return &Error{Kind: KindDestinationProhibited, Status: 403, Err: err}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &Error{KindConnectionRefused, 502, err}
+		return &Error{Kind: KindConnectionRefused, Status: 502, Err: err}
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return &Error{KindConnectionLimit, 503, err}
+		return &Error{Kind: KindConnectionLimit, Status: 503, Err: err}
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return &Error{KindDestinationUnroutable, 502, err}
+		return &Error{Kind: KindDestinationUnroutable, Status: 502, Err: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
-		return &Error{KindConnectionTimeout, 504, err}
+		return &Error{Kind: KindConnectionTimeout, Status: 504, Err: err}
 	}
-	return &Error{KindConnectionTerminated, 502, err}
+	return &Error{Kind: KindConnectionTerminated, Status: 502, Err: err}
 }

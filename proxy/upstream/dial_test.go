@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/upstream"
 )
 
@@ -108,7 +109,12 @@ func TestDial_RFC8305(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &hosts{plan: tt.plan, began: time.Now()}
-				c := upstream.New(upstream.Options{DialContext: h.dial, Check: func(a netip.AddrPort) error {
+				var addrs []netip.Addr
+				for s := range strings.FieldsSeq(tt.addrs) {
+					addrs = append(addrs, netip.MustParseAddr(s))
+				}
+				names := resolve.Options{Hosts: map[string][]netip.Addr{"a.example": addrs}}
+				c := upstream.New(upstream.Options{DialContext: h.dial, DNS: names, Check: func(a netip.AddrPort) error {
 					if a.Port() != 80 || !a.Addr().IsValid() {
 						t.Errorf("Check got %v; want port 80", a)
 					}
@@ -117,11 +123,6 @@ func TestDial_RFC8305(t *testing.T) {
 					}
 					return nil
 				}})
-				var addrs []netip.Addr
-				for s := range strings.FieldsSeq(tt.addrs) {
-					addrs = append(addrs, netip.MustParseAddr(s))
-				}
-				c.SetAnswer("a.example", addrs...)
 				nc, addr, err := c.Dial(t.Context(), upstream.Origin{Host: "a.example", Port: 80})
 				if kind(err) != tt.kind {
 					t.Errorf("got %v; want %q", err, tt.kind)

@@ -33,6 +33,8 @@ type Error struct {
 	Kind string
 	// Status is the status code to answer the client with: 403, 502, 503 or 504.
 	Status int
+	// RCode is the name of the response code of a DNS server, if that is the error.
+	RCode string
 	// Err is what happened. It is for logs, never for clients.
 	Err error
 }

@@ -26,7 +26,7 @@ var (
 // touches r any more.
 func (c *Client) Do(ctx context.Context, o Origin, r *Request) (*Response, error) {
 	if ctx.Err() != nil {
-		return nil, &Error{KindConnectionTerminated, 502, context.Cause(ctx)}
+		return nil, &Error{Kind: KindConnectionTerminated, Status: 502, Err: context.Cause(ctx)}
 	}
 	cn, err := c.acquire(ctx, o, false, r.Check)
 	if err != nil {
@@ -79,7 +79,7 @@ func (x *Response) send(r *Request) error {
 // writeError names the error of a write if it was that of the deadline.
 func writeError(err error) error {
 	if isTimeout(err) {
-		return &Error{KindConnectionWriteTimeout, 504, err}
+		return &Error{Kind: KindConnectionWriteTimeout, Status: 504, Err: err}
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func (x *Response) receive(r *Request, sendErr error) (silent bool, err error) {
 // passInterim deals with the nth answer that is not final (RFC 9110 §15.2).
 func (x *Response) passInterim(r *Request, n int) error {
 	if n > x.cn.by.MaxInterim {
-		return &Error{KindProtocolError, 502, errInterim}
+		return &Error{Kind: KindProtocolError, Status: 502, Err: errInterim}
 	}
 	if r.Interim == nil {
 		return nil
@@ -159,7 +159,7 @@ func (x *Response) await(now time.Time, limit time.Duration) error {
 func beginsHTTP(b []byte) error {
 	n := min(len(b), len(statusLine))
 	if string(b[:n]) != statusLine[:n] {
-		return &Error{KindProtocolError, 502, errNotHTTP}
+		return &Error{Kind: KindProtocolError, Status: 502, Err: errNotHTTP}
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (x *Response) readHead(r *Request) error {
 // begin makes x the final response.
 func (x *Response) begin(r *Request, sendErr error) error {
 	if x.Status == 101 && !r.Upgrade {
-		return &Error{KindProtocolError, 502, errUnaskedUpgrade}
+		return &Error{Kind: KindProtocolError, Status: 502, Err: errUnaskedUpgrade}
 	}
 	x.Detach()
 	x.cn.r.Body(&x.body.Body, x.Response.Body)
@@ -241,17 +241,17 @@ func (x *Response) nameError(err error, k kinds) error {
 	case errors.As(err, &ours), errors.As(err, &client):
 		return err
 	case x.ctx.Err() != nil:
-		return &Error{KindConnectionTerminated, 502, context.Cause(x.ctx)}
+		return &Error{Kind: KindConnectionTerminated, Status: 502, Err: context.Cause(x.ctx)}
 	case errors.As(err, &bad) && (bad.Status == 431 || bad.Status == 414):
-		return &Error{k.tooLarge, 502, err}
+		return &Error{Kind: k.tooLarge, Status: 502, Err: err}
 	case bad != nil:
-		return &Error{k.malformed, 502, err}
+		return &Error{Kind: k.malformed, Status: 502, Err: err}
 	case isTimeout(err):
-		return &Error{k.timeout, 504, err}
+		return &Error{Kind: k.timeout, Status: 504, Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &Error{KindResponseIncomplete, 502, err}
+		return &Error{Kind: KindResponseIncomplete, Status: 502, Err: err}
 	}
-	return &Error{KindConnectionTerminated, 502, err}
+	return &Error{Kind: KindConnectionTerminated, Status: 502, Err: err}
 }
 
 // isTimeout reports whether err is that of a deadline.

@@ -59,7 +59,7 @@ func (c *Client) take(ctx context.Context, o Origin, fresh bool) (*conn, *pool, 
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return nil, nil, &Error{KindConnectionLimit, 503, errClosed}
+		return nil, nil, &Error{Kind: KindConnectionLimit, Status: 503, Err: errClosed}
 	}
 	p := c.pools[o]
 	if p == nil {
@@ -123,7 +123,7 @@ func (c *Client) wait(ctx context.Context, p *pool, turn chan *conn) (*conn, err
 	if i < 0 { // the turn came at the same moment: use it
 		return <-turn, nil
 	}
-	return nil, &Error{KindConnectionLimit, 503, err}
+	return nil, &Error{Kind: KindConnectionLimit, Status: 503, Err: err}
 }
 
 // open opens a connection with a slot that was taken before.
@@ -144,7 +144,7 @@ func (c *Client) open(ctx context.Context, p *pool, check Check) (*conn, error) 
 	if closed {
 		cn.close()
 		c.freeSlot(p)
-		return nil, &Error{KindConnectionTerminated, 503, errClosed}
+		return nil, &Error{Kind: KindConnectionTerminated, Status: 503, Err: errClosed}
 	}
 	return cn, nil
 }

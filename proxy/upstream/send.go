@@ -124,7 +124,7 @@ func bodyLength(r *Request) (int64, error) {
 	} else if n, err := strconv.ParseInt(fieldOf(r.Head, "Content-Length"), 10, 64); err == nil && n >= 0 {
 		return n, nil
 	}
-	return 0, &Error{KindRequestError, 400, errNoFraming}
+	return 0, &Error{Kind: KindRequestError, Status: 400, Err: errNoFraming}
 }
 
 // fieldOf returns the first value of a field in a head, "" if there is none.

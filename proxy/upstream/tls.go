@@ -53,7 +53,7 @@ func (c *Client) handshake(ctx context.Context, tap *tapConn, host string) (*tls
 		return nil, tlsError(err)
 	}
 	if p := tc.ConnectionState().NegotiatedProtocol; p != "" && p != alpnHTTP1 {
-		return nil, &Error{KindTLSProtocolError, 502, fmt.Errorf("origin chose protocol %q", p)}
+		return nil, &Error{Kind: KindTLSProtocolError, Status: 502, Err: fmt.Errorf("origin chose protocol %q", p)}
 	}
 	return tc, nil
 }
@@ -65,13 +65,13 @@ func tlsError(err error) error {
 	var ne net.Error
 	switch {
 	case errors.As(err, &cert):
-		return &Error{KindTLSCertificateError, 502, err}
+		return &Error{Kind: KindTLSCertificateError, Status: 502, Err: err}
 	case errors.As(err, &op) && op.Op == "remote error": // crypto/tls has no type for it
-		return &Error{KindTLSAlert, 502, err}
+		return &Error{Kind: KindTLSAlert, Status: 502, Err: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
-		return &Error{KindConnectionTimeout, 504, err}
+		return &Error{Kind: KindConnectionTimeout, Status: 504, Err: err}
 	}
-	return &Error{KindTLSProtocolError, 502, err}
+	return &Error{Kind: KindTLSProtocolError, Status: 502, Err: err}
 }
 
 // tlsQuiet reports whether tc holds no decrypted or undecrypted record: with the
