@@ -64,6 +64,7 @@ type Config struct {
 
 	Admin          string // address of the admin listener: host:port, AdminOff or unix: and a path
 	AdminTokenFile string // file with the token that the admin listener asks for; empty: none
+	AdminPprof     bool   // whether the admin listener offers profiles
 
 	IdleTimeout           time.Duration // between two requests on one connection
 	HeadTimeout           time.Duration // for a request's complete head

@@ -81,7 +81,7 @@ var other = map[string][]string{
 	"max-ranges": {"2"}, "targeted-cache-control": {"CDN-Cache-Control", "Jay-Cache-Control"},
 	"store-set-cookie": {"false"}, "store-errors": {"false"}, "stale-if-error-max": {"1h30m"}, "collapse-wait": {"1.5s"}, "max-request-body": {"1GiB"},
 	"cache-status": {"false"}, "cache-status-key": {"true"}, "access-log": {"/var/log/jay.log"}, "log-format": {"squid"}, "log-level": {"debug"},
-	"log-strip-query": {"true"}, "admin": {"unix:/run/jay/admin.sock"}, "admin-token-file": {"/etc/jay.token"}, "idle-timeout": {"5s"}, "head-timeout": {"6s"}, "connect-timeout": {"7s"},
+	"log-strip-query": {"true"}, "admin": {"unix:/run/jay/admin.sock"}, "admin-token-file": {"/etc/jay.token"}, "admin-pprof": {"true"}, "idle-timeout": {"5s"}, "head-timeout": {"6s"}, "connect-timeout": {"7s"},
 	"response-header-timeout": {"8m"}, "body-timeout": {"9s"}, "write-timeout": {"11s"}, "tunnel-idle-timeout": {"12m"},
 	"tunnel-drain-timeout": {"13s"}, "tunnel-lifetime": {"48h"}, "shutdown-timeout": {"15s"}, "max-connections": {"1000"},
 	"max-client-connections": {"0"}, "max-origin-connections": {"17"}, "max-head-size": {"32KiB"}, "max-fields": {"100"},

@@ -146,6 +146,10 @@ func adminOptions() []Option {
 		Name: "admin-token-file", Arg: "FILE", Category: catAdmin,
 		Help:  "file with the token that the admin address asks for (Authorization: Bearer); a must when other machines can reach it",
 		field: func(c *Config) any { return &c.AdminTokenFile },
+	}, {
+		Name: "admin-pprof", Default: "false", Category: catAdmin,
+		Help:  "offer profiles of the running process at the admin address, below /debug/pprof/, for go tool pprof",
+		field: func(c *Config) any { return &c.AdminPprof },
 	}}
 }
 

@@ -20,7 +20,7 @@ const leastToken = 16
 func (s *server) adminOptions(c *config.Config, token string) admin.Options {
 	o := admin.Options{
 		Proxy: s.proxy, Token: token, Version: buildVersion(), StripQuery: c.LogStripQuery,
-		LogDropped: s.access.Dropped, ReopenLog: s.access.Reopen, Logger: s.log,
+		LogDropped: s.access.Dropped, ReopenLog: s.access.Reopen, Logger: s.log, Profiles: c.AdminPprof,
 		Reload: func(_ context.Context, dry bool) (*admin.ReloadAnswer, error) { return s.reload(dry) },
 	}
 	if name, err := os.Hostname(); err == nil {

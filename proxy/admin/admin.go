@@ -19,6 +19,7 @@
 //	POST /purge        removes stored responses
 //	POST /reload       reads the configuration anew
 //	POST /reload-log   reopens the access log
+//	GET  /debug/pprof/ profiles for go tool pprof, by option
 //
 // Left out on purpose: TLS (put the socket behind a server that speaks it, or use SSH), and settings other than those of the
 // configuration.
@@ -62,6 +63,8 @@ type Options struct {
 	Reload func(ctx context.Context, dry bool) (*ReloadAnswer, error)
 	// LogDropped counts the lines that the access log lost; nil: it is not shown.
 	LogDropped func() int64
+	// Profiles offers profiles of the process at /debug/pprof/.
+	Profiles bool
 	// Logger gets what goes wrong; nil discards it.
 	Logger *slog.Logger
 	// Interval is the time between two samples of the history, which holds an hour; 0 means 10 s.
@@ -109,17 +112,19 @@ type entrance struct {
 	token [sha256.Size]byte
 	names map[string]bool
 	strip bool // no queries
+
+	profiles bool // are offered
 }
 
 func entranceOf(o *Options) *entrance {
-	e := &entrance{open: o.Token == "", token: sha256.Sum256([]byte(o.Token)), names: map[string]bool{"localhost": true}, strip: o.StripQuery}
+	e := &entrance{open: o.Token == "", token: sha256.Sum256([]byte(o.Token)), names: map[string]bool{"localhost": true}, strip: o.StripQuery, profiles: o.Profiles}
 	for _, n := range o.Names {
 		e.names[plainName(n)] = true
 	}
 	return e
 }
 
-// Configure changes Token, Names and StripQuery; the rest stays as it was. Idle connections are closed, so that none is left
+// Configure changes Token, Names, StripQuery and Profiles; the rest stays as it was. Idle connections are closed, so that none is left
 // to a listener that was.
 func (s *Server) Configure(o Options) {
 	s.access.Store(entranceOf(&o))

@@ -31,6 +31,8 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /reload", s.reload)
 	mux.HandleFunc("POST /reload-log", s.reloadLog)
 	mux.Handle("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /debug/pprof/{$}", s.profiles)
+	mux.HandleFunc("GET /debug/pprof/{name}", s.profiles)
 	return s.guard(mux)
 }
 
