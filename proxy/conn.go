@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jayproxy/jay/proxy/h2"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -34,6 +36,7 @@ type conn struct {
 	p      *Proxy
 	opt    *settings // for the request at hand
 	nc     net.Conn
+	raw    net.Conn // what was accepted, with TLS below nc
 	r      *wire.Reader
 	mode   Mode
 	client netip.AddrPort
@@ -41,6 +44,12 @@ type conn struct {
 	dst    netip.AddrPort // where an intercepted client thought it connected to
 	proven proven         // the name that dst has
 	state  atomic.Int32
+
+	secure  *tls.Config // nil: no TLS
+	fronted bool        // a PROXY header says who the client is
+	counted bool        // among those of its client
+	h2      *h2.Conn    // the client speaks HTTP/2: requests come as streams; set under p.mu
+	stream  *h2.Stream  // this is such a request, and nc the same
 
 	req    wire.Request // the request at hand; reused
 	out    []byte       // bytes to be written; borrowed while an exchange runs
@@ -79,6 +88,9 @@ func (c *conn) named(now time.Time) bool {
 // serve answers requests until either side wants no more.
 func (c *conn) serve() {
 	defer c.end()
+	if c.fronted && !c.readConveyed() || c.secure != nil && !c.handshake() {
+		return
+	}
 	if c.mode != Explicit && !c.admitIntercepted() {
 		return
 	}
@@ -92,6 +104,11 @@ func (c *conn) next(now time.Time) bool {
 	if err := c.r.Wait(); err != nil || !c.busy() {
 		return false
 	}
+	return c.request()
+}
+
+// request reads a request that has begun, and answers it. It returns false when the connection is done.
+func (c *conn) request() bool {
 	if !c.renew() {
 		return false
 	}
@@ -102,7 +119,7 @@ func (c *conn) next(now time.Time) bool {
 	if err := wire.ParseRequest(head, c.opt.Limits, &c.req); err != nil {
 		return c.refuseHead(err)
 	}
-	now = time.Now()
+	now := time.Now()
 	if c.lane(now) {
 		return c.persistent
 	}
@@ -214,12 +231,27 @@ func (c *conn) giveBack() {
 func (c *conn) end() {
 	if e := recover(); e != nil {
 		c.p.panicked(c, e)
+		c.reset()
 	}
 	c.state.Store(connClosed)
 	c.nc.Close()
 	c.r.Release()
 	c.giveBack()
 	c.p.forget(c)
+}
+
+// reset makes the coming end of the connection look like a break.
+func (c *conn) reset() {
+	if c.stream != nil {
+		c.stream.Reset()
+		return
+	}
+	if t, ok := c.raw.(interface{ SetLinger(int) error }); ok {
+		t.SetLinger(0)
+	}
+	if c.raw != c.nc {
+		c.raw.Close() // without TLS telling the client that all is well
+	}
 }
 
 // readWithin lets reads block until about d from now. The deadline is moved only when it is off by a sixteenth, since

@@ -113,7 +113,7 @@ func (x *exchange) readRequest() {
 		x.c.r.Body(&x.body, r.Body)
 	}
 	x.rec.Method = r.Method
-	x.rec.Proto = "HTTP/1." + strconv.Itoa(r.Minor)
+	x.rec.Proto = x.protocol()
 	x.rec.UserAgent, x.rec.Referer = r.Fields.Get("User-Agent"), r.Fields.Get("Referer")
 }
 
@@ -240,9 +240,7 @@ func (x *exchange) finish() bool {
 // abort makes a body that broke off look so to the client: a reset, where the end of the connection would look like the
 // end of the body.
 func (x *exchange) abort() {
-	if t, ok := x.c.nc.(interface{ SetLinger(int) error }); ok {
-		t.SetLinger(0)
-	}
+	x.c.reset()
 }
 
 // readBodyWithin lets the request's body take its time, as long as it does not stall. Who waits to be asked for it waits

@@ -51,7 +51,7 @@ func (x *exchange) requestHead(e edits) []byte {
 	if r.Body.Chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
-	dst = appendVia(dst, r.Minor, x.opt.via)
+	dst = appendVia(dst, x.protocol(), x.opt.via)
 	return append(x.appendRequestConnection(dst), "\r\n"...)
 }
 
@@ -86,13 +86,10 @@ func (x *exchange) hostValue(sent string) string {
 	return sent
 }
 
-// appendVia adds Jay to the intermediaries a message has passed (RFC 9110 §7.6.3); minor is the version it arrived in.
-func appendVia(dst []byte, minor int, name string) []byte {
-	if minor == 0 {
-		dst = append(dst, "Via: 1.0 "...)
-	} else {
-		dst = append(dst, "Via: 1.1 "...)
-	}
+// appendVia adds Jay to the intermediaries a message has passed (RFC 9110 §7.6.3); protocol is the one it arrived in.
+func appendVia(dst []byte, protocol, name string) []byte {
+	dst = append(append(dst, "Via: "...), strings.TrimPrefix(protocol, "HTTP/")...)
+	dst = append(dst, ' ')
 	dst = append(dst, name...)
 	return append(dst, "\r\n"...)
 }
@@ -251,7 +248,7 @@ func (x *exchange) interim(r *wire.Response) error {
 	x.c.out = wire.AppendStatusLine(x.c.borrow(), 1, r.Status, r.Reason)
 	x.c.out = r.Fields.Append(x.c.out, func(name string) bool { return hopByHop(name) || nominated.has(name) })
 	if r.Fields.Len() > 0 {
-		x.c.out = appendVia(x.c.out, r.Minor, x.opt.via)
+		x.c.out = appendVia(x.c.out, httpOne(r.Minor), x.opt.via)
 	}
 	x.c.out = append(x.c.out, "\r\n"...)
 	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
@@ -289,7 +286,7 @@ func (x *exchange) passLines(r *upstream.Response, leave func(name string) bool)
 	if !r.Fields.Has("Date") {
 		dst = wire.AppendField(dst, "Date", r.ResponseTime.UTC().Format(dateFormat))
 	}
-	return appendVia(dst, r.Minor, x.opt.via)
+	return appendVia(dst, httpOne(r.Minor), x.opt.via)
 }
 
 // soleLength is the Content-Length of a response that gives it more than once, as one number; empty if it does not.

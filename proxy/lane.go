@@ -160,7 +160,7 @@ func (c *conn) laneExchange(x *exchange, now time.Time) {
 	x.p, x.opt, x.c, x.req, x.start = c.p, c.opt, c, &c.req, now
 	x.reply = reply{age: -1}
 	x.rec = access.Record{
-		Time: now, Client: c.client, Method: c.req.Method, Proto: "HTTP/1.1", Decision: access.Hit,
+		Time: now, Client: c.client, Method: c.req.Method, Proto: x.protocol(), Decision: access.Hit,
 		URL:       unsafe.String(unsafe.SliceData(c.key), len(c.key)),
 		UserAgent: c.req.Fields.Get("User-Agent"), Referer: c.req.Fields.Get("Referer"),
 	}

@@ -118,6 +118,9 @@ type Options struct {
 	// Auth asks the clients of explicit listeners who they are; nil does not.
 	Auth *auth.Auth
 
+	// ProxySenders are the machines whose PROXY headers are believed, on listeners that have them: they must send one.
+	ProxySenders []netip.Prefix
+
 	// AllowClients are the addresses that may use the proxy; nil means loopback and private ones.
 	AllowClients []netip.Prefix
 	// ConnectPorts are the ports other machines' clients may CONNECT to; nil means 80 and 443.

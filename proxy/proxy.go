@@ -59,6 +59,7 @@ type Proxy struct {
 	accepting sync.WaitGroup         // loops of Serve
 	reserved  map[netip.AddrPort]int // further addresses of Jay's own, see Reserve
 	conns     map[*conn]struct{}
+	streams   int // requests over HTTP/2, each of which counts as a connection
 	perClient map[netip.Addr]int
 	gone      sync.WaitGroup // client connections
 }
@@ -89,9 +90,15 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// Serve accepts clients on ln until Shutdown, or until ln is closed, both of which make it return nil. It owns ln from now
-// on; closing it ends none of the connections that it has accepted.
+// Serve accepts clients of the given mode on ln until Shutdown, or until ln is closed, both of which make it return nil. It
+// owns ln from now on; closing it ends none of the connections that it has accepted.
 func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
+	return p.ServeWith(ln, ListenOptions{Mode: mode})
+}
+
+// ServeWith is Serve for a listener whose clients may do something before they speak HTTP.
+func (p *Proxy) ServeWith(ln net.Listener, o ListenOptions) error {
+	o = o.prepared()
 	d := p.register(ln)
 	if d == nil {
 		ln.Close()
@@ -106,7 +113,7 @@ func (p *Proxy) Serve(ln net.Listener, mode Mode) error {
 		switch {
 		case err == nil:
 			pause = 0
-			p.admit(nc, ln, mode)
+			p.admit(nc, o)
 		case p.closing.Load(), errors.Is(err, net.ErrClosed):
 			return nil
 		case temporary(err):
@@ -146,16 +153,10 @@ func (p *Proxy) unregister(ln net.Listener) {
 
 // admit starts serving a client, if it may use the proxy and there is room for it. Who may not is not answered: not a
 // byte of theirs is read.
-func (p *Proxy) admit(nc net.Conn, ln net.Listener, mode Mode) {
-	c := &conn{p: p, opt: p.opt(), nc: nc, mode: mode, client: addrPort(nc.RemoteAddr()), persistent: true}
-	c.local = p.thisMachine(c.client.Addr())
-	if !c.mayAsk() {
-		p.stats.refusedClients.Add(1)
-		p.log.Debug("client refused", "client", c.client.Addr().String())
-		nc.Close()
-		return
-	}
-	if !p.remember(c) {
+func (p *Proxy) admit(nc net.Conn, o ListenOptions) {
+	c := &conn{p: p, opt: p.opt(), nc: nc, raw: nc, mode: o.Mode, secure: o.TLS, client: addrPort(nc.RemoteAddr()), persistent: true}
+	c.fronted = o.ProxyProtocol && c.opt.sends(c.client.Addr())
+	if !c.fronted && !c.welcome() || !p.remember(c) {
 		p.stats.refusedClients.Add(1)
 		nc.Close()
 		return
@@ -172,16 +173,27 @@ func (p *Proxy) admit(nc net.Conn, ln net.Listener, mode Mode) {
 func (p *Proxy) remember(c *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	addr := c.client.Addr()
-	switch {
-	case c.opt.MaxConnections > 0 && len(p.conns) >= c.opt.MaxConnections:
-		return false
-	case c.opt.MaxClientConnections > 0 && p.perClient[addr] >= c.opt.MaxClientConnections:
+	if p.full(c) || !c.fronted && !p.count(c) {
 		return false
 	}
 	p.conns[c] = struct{}{}
-	p.perClient[addr]++
 	p.gone.Add(1)
+	return true
+}
+
+// full tells whether there is no room for c; p.mu is held.
+func (p *Proxy) full(c *conn) bool {
+	return c.opt.MaxConnections > 0 && len(p.conns)+p.streams >= c.opt.MaxConnections
+}
+
+// count adds a connection to those of its client, unless they are too many; p.mu is held.
+func (p *Proxy) count(c *conn) bool {
+	addr := c.client.Addr()
+	if c.opt.MaxClientConnections > 0 && p.perClient[addr] >= c.opt.MaxClientConnections {
+		return false
+	}
+	p.perClient[addr]++
+	c.counted = true
 	return true
 }
 
@@ -189,6 +201,12 @@ func (p *Proxy) forget(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, c)
+	if c.stream != nil {
+		p.streams--
+	}
+	if !c.counted {
+		return
+	}
 	addr := c.client.Addr()
 	if p.perClient[addr]--; p.perClient[addr] == 0 {
 		delete(p.perClient, addr)
@@ -223,6 +241,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	for ln := range p.listeners {
 		ln.Close()
 	}
+	p.drainStreams()
 	p.mu.Unlock()
 	p.accepting.Wait()
 	drained := make(chan struct{})
@@ -263,7 +282,7 @@ func (p *Proxy) closeIdle() {
 func (p *Proxy) closeConns(match func(*conn) bool) {
 	for c := range p.conns {
 		if match(c) {
-			c.nc.Close()
+			c.raw.Close()
 		}
 	}
 }

@@ -52,6 +52,16 @@ func (s *settings) allows(client netip.Addr) bool {
 	return false
 }
 
+// welcome finds out whether c's client is on this machine, and whether it may use the proxy.
+func (c *conn) welcome() bool {
+	c.local = !c.fronted && c.p.thisMachine(c.client.Addr())
+	if c.mayAsk() {
+		return true
+	}
+	c.p.log.Debug("client refused", "client", c.client.Addr().String())
+	return false
+}
+
 // notOwn refuses addresses that lead back to this proxy.
 func (p *Proxy) notOwn(to netip.AddrPort) error {
 	p.mu.Lock()

@@ -71,6 +71,7 @@ const (
 	byLength framing = iota
 	byChunks
 	byClose
+	byStream // the end of an HTTP/2 stream
 )
 
 // frame decides the framing of the answer x is about to give.
@@ -79,6 +80,8 @@ func (x *exchange) frame() framing {
 	switch {
 	case bodyless(x.req.Method, r.status) || r.length >= 0:
 		return byLength
+	case x.c.stream != nil:
+		return byStream
 	case x.req.Minor >= 1:
 		return byChunks
 	}
@@ -306,8 +309,11 @@ var crlf = []byte("\r\n")
 
 // endBody writes what tells the end of a body that is whole, and only then.
 func (x *exchange) endBody(f framing, trailers *wire.Fields) error {
-	if f == byChunks {
+	switch f {
+	case byChunks:
 		x.c.out = wire.AppendLastChunk(x.c.out, trailers, hopByHop)
+	case byStream:
+		x.c.stream.Trailers(trailers, hopByHop)
 	}
 	return x.flush()
 }

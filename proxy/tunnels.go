@@ -136,6 +136,9 @@ func (c *conn) admitIntercepted() bool {
 
 // destination is the address that the client wanted.
 func (c *conn) destination() (netip.AddrPort, error) {
+	if c.dst.IsValid() { // conveyed
+		return c.dst, nil
+	}
 	if c.mode == TProxy {
 		return addrPort(c.nc.LocalAddr()), nil
 	}

@@ -158,8 +158,8 @@ func (f *flow) delivering() bool {
 	if !f.writing.Load() {
 		return false
 	}
-	t, ok := f.dst.(*net.TCPConn)
-	if !ok {
+	t := socketOf(f.dst)
+	if t == nil {
 		return false
 	}
 	queued := unsent(t)

@@ -73,7 +73,9 @@ type Registry struct {
 // The end of one stream is passed on as a half-close and leaves the other
 // direction running; a connection that cannot be half-closed is closed. A
 // connection that was reset resets the other one, so that what was cut off does
-// not look complete (RFC 9110 §9.3.6 leaves the form of closing open).
+// not look complete (RFC 9110 §9.3.6 leaves the form of closing open); one that is
+// neither a *net.TCPConn nor TLS on one may have a method Reset() for that, called
+// before Close.
 //
 // A *net.TCPConn or *net.UnixConn holds no buffer while nothing moves, and its
 // bytes are moved within the kernel when there are many (Linux). Any other

@@ -231,16 +231,36 @@ func (r *relay) closeAll() {
 }
 
 // abandon makes the coming Close of c a reset. Bytes under way to its peer get a
-// short time to arrive: a reset would drop them.
+// short time to arrive: a reset would drop them. Under TLS the connection is closed
+// from below, or the peer would be told that all has come.
 func abandon(c net.Conn) {
-	t, ok := c.(*net.TCPConn)
-	if !ok {
+	if s, ok := c.(interface{ Reset() }); ok {
+		s.Reset()
+		return
+	}
+	t := socketOf(c)
+	if t == nil {
 		return
 	}
 	for i := 0; i < 20 && unsent(t) > 0; i++ {
 		time.Sleep(lastBytes / 20)
 	}
 	_ = t.SetLinger(0)
+	if net.Conn(t) != c {
+		t.Close()
+	}
+}
+
+// socketOf is the socket that carries c, TLS or not; nil if there is none to be found.
+func socketOf(c net.Conn) *net.TCPConn {
+	for {
+		over, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			t, _ := c.(*net.TCPConn)
+			return t
+		}
+		c = over.NetConn()
+	}
 }
 
 // lastBytes bounds the wait for the delivery of what a reset would drop.

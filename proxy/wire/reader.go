@@ -53,6 +53,9 @@ func (r *Reader) Buffered() []byte { return r.buf[r.start:r.end] }
 // Pending reports whether bytes are buffered.
 func (r *Reader) Pending() bool { return r.start < r.end }
 
+// Skip consumes n of the buffered bytes, which are no part of a message.
+func (r *Reader) Skip(n int) { r.start += n }
+
 // Release gives the buffer back when nothing is in it. A connection that will
 // be idle, or whose exchange may take long, should be released; the heads that
 // were read from it must be detached by then.
