@@ -35,10 +35,16 @@ const AdminOff = "off"
 // Config is the complete set of Jay's settings. [Default] gives usable ones; the zero value does not. Fields appear
 // in the order of [Options], whose Name is the field's name in kebab case and whose Help says more.
 type Config struct {
-	Listen        []string // addresses of explicit proxy listeners, host:port or :port
-	Intercept     []string // addresses of transparent listeners
-	InterceptMode string   // InterceptRedirect, InterceptTProxy or InterceptHost
-	Name          string   // pseudonym in Via; empty: one is generated
+	Listen            []string       // addresses of explicit proxy listeners, host:port or :port
+	ListenTLS         []string       // addresses of explicit proxy listeners that speak TLS
+	Intercept         []string       // addresses of transparent listeners
+	InterceptMode     string         // InterceptRedirect, InterceptTProxy or InterceptHost
+	TLSCert           string         // PEM file with the certificate of ListenTLS, and those between it and its authority
+	TLSKey            string         // PEM file with its key; empty: TLSCert has it, too
+	TLSClientCA       string         // PEM file with authorities of which clients of ListenTLS need a certificate; empty: they need none
+	ProxyProtocolFrom []netip.Prefix // machines whose PROXY headers are believed
+	ProxyProtocolAt   []string       // the addresses where they are; empty: all
+	Name              string         // pseudonym in Via; empty: one is generated
 
 	PACDirect   []string // destinations that the PAC file sends past the proxy
 	PACProxy    []string // host:port of the proxies that the PAC file names; none: where the client asked
@@ -135,26 +141,20 @@ func (c *Config) Validate() error {
 // conflicts finds settings that are good by themselves but not together.
 func (c *Config) conflicts() []error {
 	var all []error
-	if len(c.Listen)+len(c.Intercept) == 0 {
-		all = append(all, errors.New("listen: no address to listen on, and none in intercept either"))
+	if len(c.Listen)+len(c.ListenTLS)+len(c.Intercept) == 0 {
+		all = append(all, errors.New("listen: no address to listen on, and none in listen-tls or intercept either"))
 	}
-	for i, addr := range c.Intercept {
-		if !anyPort(addr) && (slices.Contains(c.Listen, addr) || slices.Contains(c.Intercept[:i], addr)) {
-			all = append(all, fmt.Errorf("intercept: %s is listened on twice", addr))
-		}
-	}
-	for i, addr := range c.Listen {
-		if !anyPort(addr) && slices.Contains(c.Listen[:i], addr) {
-			all = append(all, fmt.Errorf("listen: %s is listened on twice", addr))
-		}
-	}
+	all = append(all, twice("listen", c.Listen, nil)...)
+	all = append(all, twice("listen-tls", c.ListenTLS, c.Listen)...)
+	all = append(all, twice("intercept", c.Intercept, slices.Concat(c.Listen, c.ListenTLS))...)
+	all = append(all, c.frontConflicts()...)
 	if c.MaxTargetSize > c.MaxHeadSize {
 		all = append(all, fmt.Errorf("max-target-size: %v is more than max-head-size, %v", c.MaxTargetSize, c.MaxHeadSize))
 	}
 	if !onlyHere(c.Admin) && c.AdminTokenFile == "" {
 		all = append(all, fmt.Errorf("admin: %s can be reached from other machines, which takes a token; name its file in admin-token-file", c.Admin))
 	}
-	if !anyPort(c.Admin) && slices.Contains(slices.Concat(c.Listen, c.Intercept), c.Admin) {
+	if !anyPort(c.Admin) && slices.Contains(slices.Concat(c.Listen, c.ListenTLS, c.Intercept), c.Admin) {
 		all = append(all, fmt.Errorf("admin: %s is listened on already", c.Admin))
 	}
 	return append(all, c.policyConflicts()...)
@@ -166,6 +166,34 @@ func (c *Config) LogFile() string {
 		return ""
 	}
 	return c.AccessLog
+}
+
+// twice finds addresses of the option name that are in taken, or in the option before.
+func twice(name string, list, taken []string) []error {
+	var all []error
+	for i, addr := range list {
+		if !anyPort(addr) && (slices.Contains(taken, addr) || slices.Contains(list[:i], addr)) {
+			all = append(all, fmt.Errorf("%s: %s is listened on twice", name, addr))
+		}
+	}
+	return all
+}
+
+// frontConflicts finds what is wrong between listeners and what comes before HTTP on them.
+func (c *Config) frontConflicts() []error {
+	var all []error
+	if len(c.ListenTLS) > 0 && c.TLSCert == "" {
+		all = append(all, errors.New("listen-tls: needs a certificate; name its file in tls-cert"))
+	}
+	if len(c.ProxyProtocolAt) > 0 && len(c.ProxyProtocolFrom) == 0 {
+		all = append(all, errors.New("proxy-protocol-at: needs proxy-protocol-from, the machines that send PROXY headers"))
+	}
+	for _, addr := range c.ProxyProtocolAt {
+		if !slices.Contains(slices.Concat(c.Listen, c.ListenTLS, c.Intercept), addr) {
+			all = append(all, fmt.Errorf("proxy-protocol-at: %s is in none of listen, listen-tls and intercept", addr))
+		}
+	}
+	return all
 }
 
 // onlyHere reports whether an admin address, which is valid, can be reached from this machine only.

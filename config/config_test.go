@@ -75,7 +75,9 @@ func TestOptions(t *testing.T) {
 
 // other holds a value for each option that differs from its default.
 var other = map[string][]string{
-	"listen": {":8080", "[::1]:3128"}, "intercept": {":3129"}, "intercept-mode": {"host"}, "name": {"jay-1"},
+	"listen": {":8080", "[::1]:3128"}, "listen-tls": {"[::]:3130"}, "tls-cert": {"/etc/jay/cert.pem"}, "tls-key": {"/etc/jay/key.pem"},
+	"tls-client-ca": {"/etc/jay/clients.pem"}, "proxy-protocol-from": {"192.0.2.0/24", "2001:db8::/32"}, "proxy-protocol-at": {":8080"},
+	"intercept": {":3129"}, "intercept-mode": {"host"}, "name": {"jay-1"},
 	"pac-direct": {".example.com", "web-*.example.org", "192.0.2.0/24"}, "pac-proxy": {"proxy.example.com:3128", "[2001:db8::1]:3128"}, "pac-fallback": {"false"},
 	"cache-size": {"100MiB"}, "max-object-size": {"1MiB"}, "fill-size": {"20MiB"}, "max-variants": {"7"},
 	"max-ranges": {"2"}, "targeted-cache-control": {"CDN-Cache-Control", "Jay-Cache-Control"},
@@ -211,7 +213,7 @@ func TestValidate(t *testing.T) {
 		want   string
 	}{
 		{"zero", func(c *config.Config) { *c = config.Config{} }, "intercept-mode: \"\" is not one of redirect, tproxy, host"},
-		{"no listener", func(c *config.Config) { c.Listen = nil }, "listen: no address to listen on, and none in intercept either"},
+		{"no listener", func(c *config.Config) { c.Listen = nil }, "listen: no address to listen on, and none in listen-tls or intercept either"},
 		{"listen twice", func(c *config.Config) { c.Listen = []string{":1", ":1"} }, "listen: :1 is listened on twice"},
 		{"both", func(c *config.Config) { c.Intercept = c.Listen }, "intercept: 127.0.0.1:3128 is listened on twice"},
 		{"target", func(c *config.Config) { c.MaxTargetSize = 128 * config.KiB }, "max-target-size: 128KiB is more than max-head-size, 64KiB"},

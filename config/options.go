@@ -35,6 +35,22 @@ func listenOptions() []Option {
 		Help:  "addresses where clients that know of the proxy connect, host:port or :port",
 		field: func(c *Config) any { return &c.Listen },
 	}, {
+		Name: "listen-tls", Arg: "ADDR", Category: catListen, Many: true, check: checkListen,
+		Help:  "addresses where clients that know of the proxy connect with TLS (a secure web proxy), with HTTP/1.1 or HTTP/2",
+		field: func(c *Config) any { return &c.ListenTLS },
+	}, {
+		Name: "tls-cert", Arg: "FILE", Category: catListen,
+		Help:  "PEM file with the certificate for listen-tls, followed by those up to its authority; read anew on SIGHUP",
+		field: func(c *Config) any { return &c.TLSCert },
+	}, {
+		Name: "tls-key", Arg: "FILE", Category: catListen,
+		Help:  "PEM file with its key; when empty, the key is in tls-cert",
+		field: func(c *Config) any { return &c.TLSKey },
+	}, {
+		Name: "tls-client-ca", Arg: "FILE", Category: catListen,
+		Help:  "PEM file with certificate authorities; clients of listen-tls must then show a certificate of one of them",
+		field: func(c *Config) any { return &c.TLSClientCA },
+	}, {
 		Name: "intercept", Arg: "ADDR", Category: catListen, Many: true, check: checkListen,
 		Help:  "addresses that receive intercepted connections",
 		field: func(c *Config) any { return &c.Intercept },
@@ -43,6 +59,14 @@ func listenOptions() []Option {
 		choices: []string{InterceptRedirect, InterceptTProxy, InterceptHost},
 		Help:    "how the destination of an intercepted connection is found: redirect (netfilter REDIRECT), tproxy (netfilter TPROXY) or host (the Host field)",
 		field:   func(c *Config) any { return &c.InterceptMode },
+	}, {
+		Name: "proxy-protocol-from", Arg: "CIDR", Category: catListen, Many: true,
+		Help:  "machines (load balancers) that begin every connection with a PROXY protocol header, version 1 or 2, which says who the client is",
+		field: func(c *Config) any { return &c.ProxyProtocolFrom },
+	}, {
+		Name: "proxy-protocol-at", Arg: "ADDR", Category: catListen, Many: true, check: checkListen,
+		Help:  "which of the addresses above they connect to; all of them when empty",
+		field: func(c *Config) any { return &c.ProxyProtocolAt },
 	}, {
 		Name: "name", Arg: "TOKEN", Category: catListen, check: checkName,
 		Help:  "this proxy's name in Via, by which it recognises loops; generated when empty",

@@ -46,6 +46,9 @@ func (c *conn) readConveyed() bool {
 	if err == errNotConveyed && c.secure == nil {
 		return c.refuseHead(&wire.Error{Status: 400, Detail: "connections from this address must begin with a PROXY header"})
 	}
+	if errors.Is(err, io.EOF) { // who just looks whether anybody listens
+		return false
+	}
 	if err != nil {
 		c.p.stats.refusedHeads.Add(1)
 		c.p.log.Debug("PROXY header refused", "sender", c.client.String(), "err", err)

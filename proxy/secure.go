@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,15 +30,30 @@ func (o ListenOptions) prepared() ListenOptions {
 	if o.TLS == nil {
 		return o
 	}
-	o.TLS = o.TLS.Clone()
-	o.TLS.MinVersion = max(o.TLS.MinVersion, tls.VersionTLS12)
-	if o.TLS.CipherSuites == nil {
-		o.TLS.CipherSuites = suites()
-	}
-	if o.TLS.NextProtos == nil {
-		o.TLS.NextProtos = []string{h2.Protocol, "http/1.1"}
+	o.TLS = serverTLS(o.TLS)
+	if choose := o.TLS.GetConfigForClient; choose != nil {
+		o.TLS.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			c, err := choose(hello)
+			if c == nil || err != nil {
+				return nil, err
+			}
+			return serverTLS(c), nil
+		}
 	}
 	return o
+}
+
+// serverTLS is c with what it leaves open.
+func serverTLS(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
+	if c.CipherSuites == nil {
+		c.CipherSuites = suites()
+	}
+	if c.NextProtos == nil {
+		c.NextProtos = []string{h2.Protocol, "http/1.1"}
+	}
+	return c
 }
 
 // suites are those of TLS 1.2 with forward secrecy and authenticated encryption; TLS 1.3 has no others.
@@ -59,8 +76,10 @@ func (c *conn) handshake() bool {
 	t := tls.Server(under, c.secure)
 	c.nc.SetDeadline(time.Now().Add(c.opt.HeadTimeout))
 	if err := t.HandshakeContext(c.p.ctx); err != nil {
-		c.p.stats.refusedHeads.Add(1)
-		c.p.log.Debug("TLS handshake failed", "client", c.client.String(), "err", err)
+		if !errors.Is(err, io.EOF) { // who just looks whether anybody listens
+			c.p.stats.refusedHeads.Add(1)
+			c.p.log.Debug("TLS handshake failed", "client", c.client.String(), "err", err)
+		}
 		return false
 	}
 	t.SetDeadline(time.Time{})

@@ -21,6 +21,8 @@ type place struct {
 	admin   bool   // the status page and the commands; otherwise for clients
 	mode    proxy.Mode
 	socket  *socket // that was handed over for the place; nil: it is to be opened
+	secure  bool    // clients speak TLS to it
+	fronted bool    // there may be PROXY headers
 }
 
 // String names the place in messages.
@@ -28,18 +30,24 @@ func (pl place) String() string {
 	if pl.admin {
 		return "admin " + pl.address
 	}
+	if pl.secure {
+		return "tls " + pl.address
+	}
 	return pl.mode.String() + " " + pl.address
 }
 
 // placesOf are the places where a configuration, to which sockets have been fitted, wants listeners.
 func placesOf(c *config.Config, handed sockets) []place {
 	var all []place
-	for _, address := range c.Listen {
-		all = append(all, place{address: address, mode: proxy.Explicit})
+	add := func(addresses []string, pl place) {
+		for _, pl.address = range addresses {
+			pl.fronted = len(c.ProxyProtocolFrom) > 0 && (len(c.ProxyProtocolAt) == 0 || slices.Contains(c.ProxyProtocolAt, pl.address))
+			all = append(all, pl)
+		}
 	}
-	for _, address := range c.Intercept {
-		all = append(all, place{address: address, mode: interceptMode(c)})
-	}
+	add(c.Listen, place{mode: proxy.Explicit})
+	add(c.ListenTLS, place{mode: proxy.Explicit, secure: true})
+	add(c.Intercept, place{mode: interceptMode(c)})
 	if c.Admin != config.AdminOff {
 		all = append(all, place{address: c.Admin, admin: true})
 	}

@@ -94,7 +94,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"serve", "--cache-size", "huge"}, `--cache-size: "huge" is not a size; write 64MiB, 1g or a number of bytes`},
 		{[]string{"check-config", "--idle-timeout=30"}, `--idle-timeout: "30" needs a unit, as in 30s`},
 		{[]string{"--store-errors=perhaps"}, `--store-errors: "perhaps" is neither true nor false`},
-		{[]string{"--listen", ""}, `listen: no address to listen on, and none in intercept either`},
+		{[]string{"--listen", ""}, `listen: no address to listen on, and none in listen-tls or intercept either`},
 		{[]string{"check-config", "--config", "/does/not/exist"}, `/does/not/exist: no such file or directory`},
 		{[]string{"print-config", "--ca-file", "/does/not/exist", "--max-ranges", "0"}, `--max-ranges: 0 is too small; the least is 1`},
 		{[]string{"check-config", "--ca-file", "/does/not/exist"}, `ca-file: /does/not/exist: no such file or directory`},

@@ -46,6 +46,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 		MaxInterim:           c.MaxInterim,
 		MaxRequestBody:       int64(c.MaxRequestBody),
 
+		ProxySenders:  c.ProxyProtocolFrom,
 		AllowClients:  c.AllowClients,
 		ConnectPorts:  ranges(c.ConnectPorts),
 		HTTPPorts:     ranges(c.HTTPPorts),

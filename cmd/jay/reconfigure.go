@@ -68,6 +68,7 @@ func (s *server) put(next *setup) error {
 		return errors.Join(err, ch.undo(ctx))
 	}
 	lines.Commit()
+	s.tls.use(next.identity)
 	s.messages.set(s.process.stderr, c)
 	s.admin.Configure(s.adminOptions(c, next.token))
 	ch.commit()
@@ -104,8 +105,11 @@ func (s *server) difference(next *setup) *admin.ReloadAnswer {
 	ch, come := s.listeners.compare(placesOf(&next.config, s.handed))
 	add := func(pl place, state string) {
 		kind := pl.mode.String()
-		if pl.admin {
+		switch {
+		case pl.admin:
 			kind = kindAdmin
+		case pl.secure:
+			kind = kindTLS
 		}
 		a.Listeners = append(a.Listeners, admin.ListenerChange{Kind: kind, Address: pl.address, State: state})
 	}

@@ -47,6 +47,7 @@ type server struct {
 	listeners listeners
 	failed    chan error // of a listener
 	signals   chan os.Signal
+	tls       identity
 	collector collector
 	service   *service
 	admin     *admin.Server // serves the listeners that there are for it
@@ -86,6 +87,7 @@ func (p *process) start(ctx context.Context, first *setup, f *flags, handed sock
 		return nil, errors.Join(err, s.access.Close())
 	}
 	ch.commit()
+	s.tls.use(first.identity)
 	opt := &first.options
 	opt.Logger, opt.Access, opt.StatusPage = s.log, s.access, statusPage(adminOf(s.listeners.open))
 	s.proxy, err = proxy.New(*opt)
@@ -123,9 +125,16 @@ func (p *process) banner(c *config.Config, s *server) {
 			fmt.Fprintf(&b, "jay: intercepting on %s (%v)\n", ln.Addr(), ln.place.mode)
 			continue
 		}
-		fmt.Fprintf(&b, "jay: listening on %s\n", ln.Addr())
+		kind := ""
+		if ln.place.secure {
+			kind = " (TLS)"
+		}
+		fmt.Fprintf(&b, "jay: listening on %s%s\n", ln.Addr(), kind)
 		if usable == "" {
 			usable = clientURL(ln.Addr())
+			if ln.place.secure {
+				usable = "https" + strings.TrimPrefix(usable, "http")
+			}
 		}
 	}
 	fmt.Fprintf(&b, "jay: cache of %v, access log %s\n", c.CacheSize, logName(c))
@@ -222,7 +231,7 @@ func (s *server) serveListener(ln listener) {
 		return
 	}
 	go func() {
-		if err := s.proxy.Serve(ln.Listener, ln.place.mode); err != nil {
+		if err := s.proxy.ServeWith(ln.Listener, s.listenOptions(ln.place)); err != nil {
 			select {
 			case s.failed <- err:
 			default: // another one was first

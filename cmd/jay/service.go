@@ -139,7 +139,10 @@ func (s *server) status() string {
 			continue
 		}
 		text := ln.Addr().String()
-		if ln.place.mode != proxy.Explicit {
+		switch {
+		case ln.place.secure:
+			text += " (TLS)"
+		case ln.place.mode != proxy.Explicit:
 			text += " (" + ln.place.mode.String() + ")"
 		}
 		all = append(all, text)

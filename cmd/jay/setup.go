@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"io"
 	"os"
 	"reflect"
@@ -13,11 +14,12 @@ import (
 
 // setup is a configuration and what was made of it, before anything of it is in force.
 type setup struct {
-	config  config.Config
-	options proxy.Options
-	token   string
-	spare   bool              // nobody chose the address of the admin listener
-	files   map[string]digest // the files that the configuration names
+	config   config.Config
+	options  proxy.Options
+	token    string
+	identity *tls.Config       // for clients that speak TLS; nil: there is none
+	spare    bool              // nobody chose the address of the admin listener
+	files    map[string]digest // the files that the configuration names
 }
 
 // digest stands for the content of a file; the zero value for one that cannot be read.
@@ -40,13 +42,16 @@ func (p *process) read(f *flags, handed sockets) (*setup, error) {
 	if n.token, err = adminToken(&c); err != nil {
 		return nil, &exitError{code: codeFailure, err: err}
 	}
+	if n.identity, err = identityOf(&c); err != nil {
+		return nil, &exitError{code: codeFailure, err: err}
+	}
 	return n, nil
 }
 
 // named are the files that a configuration names and that are read when it is.
 func named(c *config.Config) []string {
 	all := slices.Clone(c.CAFiles)
-	for _, name := range []string{c.AuthFile, c.AdminTokenFile} {
+	for _, name := range []string{c.AuthFile, c.AdminTokenFile, c.TLSCert, c.TLSKey, c.TLSClientCA} {
 		if name != "" {
 			all = append(all, name)
 		}

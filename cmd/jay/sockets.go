@@ -14,8 +14,12 @@ import (
 	"github.com/jayproxy/jay/tunnel"
 )
 
-// kindAdmin is the name of a socket for the admin listener; those of the others are the names of the proxy's modes.
-const kindAdmin = "admin"
+// The names of sockets for the admin listener, and for clients that speak TLS; those of the others are the names of the
+// proxy's modes.
+const (
+	kindAdmin = "admin"
+	kindTLS   = "tls"
+)
 
 // firstDescriptor is the number of the first descriptor that a service manager hands over (SD_LISTEN_FDS_START).
 const firstDescriptor = 3
@@ -27,7 +31,7 @@ type socket struct {
 	name string // as the manager calls it: FileDescriptorName=
 	what string // the descriptor, for messages
 	addr net.Addr
-	kind string // "explicit", "redirect", "tproxy", "host" or kindAdmin; empty: its address decides
+	kind string // "explicit", "redirect", "tproxy", "host", kindTLS or kindAdmin; empty: its address decides
 	text string // its address as the configuration writes it
 }
 
@@ -40,7 +44,7 @@ func kinds() []string {
 	for m := proxy.Explicit; m <= proxy.ByHost; m++ {
 		all = append(all, m.String())
 	}
-	return append(all, kindAdmin)
+	return append(all, kindTLS, kindAdmin)
 }
 
 // takeSockets looks at the files that a service manager handed over. All of them must be listening sockets.
@@ -174,6 +178,8 @@ func (s *socket) settle(c *config.Config, adminChosen bool) error {
 	switch {
 	case slices.ContainsFunc(c.Listen, s.is):
 		where = proxy.Explicit.String()
+	case slices.ContainsFunc(c.ListenTLS, s.is):
+		where = kindTLS
 	case slices.ContainsFunc(c.Intercept, s.is):
 		where = mode
 	case s.is(c.Admin):
@@ -204,6 +210,14 @@ func (s *socket) insert(c *config.Config) error {
 		return nil
 	case proxy.Explicit.String():
 		list = &c.Listen
+	case kindTLS:
+		list = &c.ListenTLS
+	}
+	c.ProxyProtocolAt = slices.Clone(c.ProxyProtocolAt)
+	for i, address := range c.ProxyProtocolAt {
+		if s.is(address) {
+			c.ProxyProtocolAt[i] = s.text
+		}
 	}
 	*list = slices.Clone(*list)
 	if i := slices.IndexFunc(*list, s.is); i >= 0 {
@@ -246,7 +260,7 @@ func (all sockets) overlap(c *config.Config) error {
 		if !ok || !t.IP.IsUnspecified() {
 			continue
 		}
-		for _, a := range slices.Concat(c.Listen, c.Intercept, []string{c.Admin}) {
+		for _, a := range slices.Concat(c.Listen, c.ListenTLS, c.Intercept, []string{c.Admin}) {
 			if _, port, err := net.SplitHostPort(a); err == nil && port == fmt.Sprint(t.Port) && all.find(a) == nil {
 				return s.fault("%s covers %s, which is configured; make the two the same", s.text, a)
 			}

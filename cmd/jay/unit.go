@@ -101,30 +101,31 @@ func (p *process) unitsFor(c *config.Config, f *flags) ([]unit, error) {
 // socketUnits are one file for each kind of listener, since all addresses in a file have one name.
 func socketUnits(c *config.Config) ([]unit, error) {
 	var units []unit
-	for m := proxy.Explicit; m <= proxy.ByHost; m++ {
-		name, listen := "jay.socket", c.Listen
-		if m != proxy.Explicit {
-			name, listen = "jay-"+m.String()+".socket", c.Intercept
-			if m != interceptMode(c) {
-				continue
-			}
-		}
-		if len(listen) == 0 {
+	intercept := interceptMode(c).String()
+	for _, u := range []struct {
+		name, kind string
+		listen     []string
+	}{
+		{"jay.socket", proxy.Explicit.String(), c.Listen},
+		{"jay-" + kindTLS + ".socket", kindTLS, c.ListenTLS},
+		{"jay-" + intercept + ".socket", intercept, c.Intercept},
+	} {
+		if len(u.listen) == 0 {
 			continue
 		}
-		text, err := socketUnit(m, listen)
+		text, err := socketUnit(u.kind, u.listen)
 		if err != nil {
 			return nil, err
 		}
-		units = append(units, unit{name, text})
+		units = append(units, unit{u.name, text})
 	}
 	return units, nil
 }
 
 // socketUnit is the file for the listeners of one kind.
-func socketUnit(m proxy.Mode, listen []string) (string, error) {
+func socketUnit(kind string, listen []string) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[Unit]\nDescription=Jay's sockets (%v)\n\n[Socket]\n", m)
+	fmt.Fprintf(&b, "[Unit]\nDescription=Jay's sockets (%s)\n\n[Socket]\n", kind)
 	free := false
 	for _, address := range listen {
 		stream, early, err := listenStream(address)
@@ -134,8 +135,8 @@ func socketUnit(m proxy.Mode, listen []string) (string, error) {
 		fmt.Fprintf(&b, "ListenStream=%s\n", stream)
 		free = free || !early
 	}
-	fmt.Fprintf(&b, "FileDescriptorName=%v\nService=jay.service\n", m)
-	if m == proxy.TProxy {
+	fmt.Fprintf(&b, "FileDescriptorName=%s\nService=jay.service\n", kind)
+	if kind == proxy.TProxy.String() {
 		b.WriteString("# what TPROXY needs, so that Jay itself needs no capability\nTransparent=yes\n")
 	}
 	if free {

@@ -33,6 +33,7 @@ func TestSystemdUnit(t *testing.T) {
 			"\nRequires=jay.socket jay-tproxy.socket\n", "\nSockets=jay.socket jay-tproxy.socket\n",
 		}, nil},
 		{"--intercept :3129", "", []string{"system/jay-redirect.socket\n", "\nFileDescriptorName=redirect\n"}, []string{"Transparent"}},
+		{"--listen-tls :3130 --tls-cert /etc/jay/cert.pem", "", []string{"system/jay-tls.socket\n", "\nFileDescriptorName=tls\n", "\nSockets=jay.socket jay-tls.socket\n"}, nil},
 		{"--access-log /var/log/jay/a.log", "", []string{"\nLogsDirectory=jay\n"}, nil},
 		{"--access-log journald", "", nil, []string{"Directory=", "Paths="}},
 		{"--access-log /srv/jay/a.log", "", []string{"\nReadWritePaths=/srv/jay\n"}, nil},

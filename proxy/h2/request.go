@@ -69,12 +69,15 @@ func (s *Stream) frame(dst []byte) []byte {
 // has dropped the one they had.
 func (s *Stream) appendFields(dst []byte) ([]byte, bool) {
 	for _, name := range slices.Sorted(maps.Keys(s.r.Header)) {
-		if name == "Transfer-Encoding" || s.chunked && name == "Content-Length" {
+		if name == "Transfer-Encoding" {
 			return nil, false
 		}
 		for _, value := range s.r.Header[name] {
 			if !bare(name) || strings.ContainsAny(value, "\r\n\x00") {
 				return nil, false
+			}
+			if name == "Content-Length" && s.r.ContentLength == 0 && strings.Trim(value, "0") != "" {
+				return nil, false // there is no body, or the library could not make sense of its length
 			}
 			dst = append(append(dst, name...), ": "...)
 			dst = append(append(dst, value...), "\r\n"...)
