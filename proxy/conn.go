@@ -46,6 +46,7 @@ type conn struct {
 	state  atomic.Int32
 
 	secure  *tls.Config // nil: no TLS
+	name    string      // the name that the client has connected to, if it told (SNI)
 	fronted bool        // a PROXY header says who the client is
 	counted bool        // among those of its client
 	h2      *h2.Conn    // the client speaks HTTP/2: requests come as streams; set under p.mu

@@ -1,5 +1,7 @@
 package proxy
 
+//lint:file-ignore SA1019 net/http's own client, which is to replace http2.Transport, sends no http:// URLs over TLS
+
 import (
 	"bytes"
 	"context"
@@ -184,6 +186,9 @@ func TestH2_self(t *testing.T) {
 	s := newSecureWorld(t, Options{}, nil)
 	if res, body := h2Do(t, s.h2(), h2Request("GET", "https://"+s.addr+"/", nil)); res.StatusCode != 200 || !strings.Contains(body, "Jay") {
 		t.Errorf("got %d %.60q; want the proxy's own page", res.StatusCode, body)
+	}
+	if _, body := h2Do(t, s.h2(), h2Request("GET", "https://"+s.addr+"/proxy.pac", nil)); !strings.Contains(body, "HTTPS "+s.addr) {
+		t.Errorf("got the PAC file %q; want HTTPS %s in it", body, s.addr)
 	}
 	if n := s.origin.count(""); n != 0 {
 		t.Errorf("%d requests went out; want none", n)

@@ -84,7 +84,9 @@ func (c *conn) handshake() bool {
 	}
 	t.SetDeadline(time.Time{})
 	c.nc, c.r = t, wire.NewReader(t)
-	if t.ConnectionState().NegotiatedProtocol == h2.Protocol {
+	state := t.ConnectionState()
+	c.name = state.ServerName
+	if state.NegotiatedProtocol == h2.Protocol {
 		c.serveStreams(t)
 		return false
 	}
@@ -129,7 +131,7 @@ func (c *conn) serveStreams(t *tls.Conn) {
 func (c *conn) serveStream(s *h2.Stream) {
 	r := &conn{
 		p: c.p, opt: c.p.opt(), nc: s, raw: s, stream: s, mode: c.mode, client: c.client, local: c.local,
-		fronted: c.fronted, secure: c.secure, persistent: true,
+		fronted: c.fronted, secure: c.secure, name: c.name, persistent: true,
 	}
 	if !c.p.rememberStream(r) {
 		c.p.stats.refusedClients.Add(1)
@@ -157,8 +159,8 @@ func (c *conn) isSelf(authority string) bool {
 	if port != strconv.Itoa(int(at.Port())) {
 		return false
 	}
-	if name := c.nc.(*tls.Conn).ConnectionState().ServerName; name != "" {
-		return strings.EqualFold(host, name)
+	if c.name != "" {
+		return strings.EqualFold(host, c.name)
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.Unmap() == at.Addr()

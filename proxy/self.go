@@ -99,7 +99,7 @@ func (x *exchange) showGuide(user string) {
 	if trusted && v.Login == (user != "") {
 		v.Rules = x.rulesFor(user)
 	}
-	if trusted && x.c.client.Addr().IsLoopback() {
+	if trusted && x.c.local && x.c.client.Addr().IsLoopback() {
 		v.StatusPage = x.opt.StatusPage
 	}
 	const lines = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
@@ -119,16 +119,21 @@ func (x *exchange) showGuide(user string) {
 // name or an address of this machine's; otherwise it is the address that the connection came to. It tells whether the
 // field can be trusted not to be a name that somebody else has made up: addresses can.
 func (x *exchange) reachedAt() (at guide.Address, trusted bool) {
-	local := addrPort(x.c.nc.LocalAddr())
+	local := x.c.reached()
 	here := local.Addr().WithZone("")
 	at, ok := guide.NewAddress(here.String(), fmt.Sprint(local.Port()))
 	if !ok { // a connection from within the process
 		at = guide.Address{Host: "localhost", Port: 3128}
 	}
-	asked, ok := guide.NewAddress(x.req.URI.Host, cmp.Or(x.req.URI.Port, "80"))
+	standard := "80"
+	if at.Secure = x.c.secure != nil; at.Secure {
+		standard = "443"
+	}
+	asked, ok := guide.NewAddress(x.req.URI.Host, cmp.Or(x.req.URI.Port, standard))
 	if !ok {
 		return at, false
 	}
+	asked.Secure = at.Secure
 	ip, err := netip.ParseAddr(asked.Host)
 	switch {
 	case err == nil && ip.IsLoopback() || asked.Host == "localhost":
@@ -136,7 +141,8 @@ func (x *exchange) reachedAt() (at guide.Address, trusted bool) {
 	case err == nil:
 		trusted, ok = true, ip == here || x.p.own.Local(ip)
 	default:
-		ok = slices.ContainsFunc(x.opt.Names, func(n string) bool { return strings.EqualFold(n, asked.Host) })
+		ok = slices.ContainsFunc(x.opt.Names, func(n string) bool { return strings.EqualFold(n, asked.Host) }) ||
+			x.c.name != "" && strings.EqualFold(x.c.name, asked.Host) // the certificate has told the client so
 		trusted = ok
 	}
 	if ok {

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"golang.org/x/net/http2"
-
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -126,7 +124,7 @@ func connectionField(key string) bool {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade":
 		return true
 	}
-	return strings.HasPrefix(key, http2.TrailerPrefix)
+	return strings.HasPrefix(key, http.TrailerPrefix)
 }
 
 // sendBody sends a part of the body, and with it the head if that is still here. What completes the body waits for the end
@@ -158,7 +156,7 @@ func (s *Stream) Trailers(f *wire.Fields, drop func(name string) bool) {
 	for i := range f.Len() {
 		name, value := f.At(i)
 		if drop == nil || !drop(name) {
-			key := http2.TrailerPrefix + http.CanonicalHeaderKey(name)
+			key := http.TrailerPrefix + http.CanonicalHeaderKey(name)
 			h[key] = append(h[key], value)
 		}
 	}

@@ -9,6 +9,8 @@
 // the server with any of them.
 package h2
 
+//lint:file-ignore SA1019 net/http's own server, which is to replace http2.Server, does not let handlers see :scheme
+
 import (
 	"context"
 	"crypto/tls"
@@ -43,7 +45,7 @@ type Options struct {
 type Conn struct {
 	tls  *tls.Conn
 	base *http.Server  // holds the settings, and sends GOAWAY
-	h2   *http2.Server //
+	h2   *http2.Server
 
 	mu       sync.Mutex
 	begun    bool // the library knows of the connection
