@@ -44,7 +44,7 @@ type Options struct {
 // Conn is a client's connection.
 type Conn struct {
 	tls  *tls.Conn
-	base *http.Server  // holds the settings, and sends GOAWAY
+	base *http.Server // holds the settings, and sends GOAWAY
 	h2   *http2.Server
 
 	mu       sync.Mutex
