@@ -40,7 +40,7 @@ func listenOptions() []Option {
 		field: func(c *Config) any { return &c.ListenTLS },
 	}, {
 		Name: "tls-cert", Arg: "FILE", Category: catListen,
-		Help:  "PEM file with the certificate for listen-tls, followed by those up to its authority; read anew on SIGHUP",
+		Help:  "PEM file with the certificate for listen-tls, followed by those up to its authority; read anew by jay reload and SIGHUP",
 		field: func(c *Config) any { return &c.TLSCert },
 	}, {
 		Name: "tls-key", Arg: "FILE", Category: catListen,
