@@ -29,7 +29,7 @@ func TestOverrides(t *testing.T) {
 	o := startOrigin(t, func(x *origin.Exchange) {
 		_, says, _ := strings.Cut(x.Req.Target, "?")
 		fs := rawhttp.F("Date", origin.Date(time.Now()), "ETag", `"same for all"`, "Cache-Control", strings.ReplaceAll(says, "+", ", "))
-		who := x.Req.Fields.Get("Cookie") + x.Req.Fields.Get("Authorization")
+		who := x.Req.Fields.Get("Cookie") + x.Req.Fields.Get("Authorization") + x.Req.Fields.Get("X-Api-Key")
 		if strings.Contains(x.Req.Target, "/set/") {
 			fs = append(fs, rawhttp.F("Set-Cookie", "new")...)
 			who += "new"
@@ -53,6 +53,13 @@ func TestOverrides(t *testing.T) {
 				want := "for " + who.Get("Cookie") + who.Get("Authorization")
 				if resp := w.do(t, "GET", o.Addr(), path, who, ""); string(resp.Body) != want {
 					t.Errorf("%s, %d: got %q, %s; want %q", says, i, resp.Body, resp.Fields.Get("Cache-Status"), want)
+				}
+			}
+			if strings.HasPrefix(says, "private") || says == "no-store" {
+				for _, who := range []string{"anna", "ben", "anna"} {
+					if resp := w.do(t, "GET", o.Addr(), path, rawhttp.F("X-Api-Key", who), ""); string(resp.Body) != "for "+who {
+						t.Errorf("%s: with a key %s got %q, %s", says, who, resp.Body, resp.Fields.Get("Cache-Status"))
+					}
 				}
 			}
 			set := "/set/" + w.name + "?" + says

@@ -47,6 +47,9 @@ type Request struct {
 	Authorization bool
 	// Cookie tells that the request has a Cookie field (RFC 6265 §5.4); it matters for an [Override] only.
 	Cookie bool
+	// Personal tells that the request may say who sent it, see [Personal]. ParseRequest leaves it to the caller, since it
+	// matters only for an [Override] that ignores private or no-store.
+	Personal bool
 	// Range tells that the request has a Range field (RFC 9110 §14.2).
 	Range bool
 	// MaxAge is the greatest age that the client accepts (§5.2.1.1); an unreadable value counts as zero.
@@ -98,8 +101,9 @@ type Response struct {
 	// Authorized tells that the request which this response answered had an Authorization field. ParseResponse cannot
 	// know; the caller sets it, and keeps it when a validation updates the response (§3.5).
 	Authorized bool
-	// Cookied tells the same of a Cookie field. It matters for an [Override] only.
-	Cookied bool
+	// Cookied and Impersonal tell more about that request: that it had a Cookie field, and that it was found not to be
+	// Personal. They matter for an [Override] only.
+	Cookied, Impersonal bool
 	// SelfLocated tells that Content-Location is the target URI of the request. The caller sets it; it matters for
 	// responses to POST and PATCH only (RFC 9110 §9.3.3, RFC 5789 §2).
 	SelfLocated bool

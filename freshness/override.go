@@ -13,8 +13,9 @@ import (
 //
 //   - The response has no Set-Cookie, and neither request, that which it answered nor that which it is to answer, has
 //     Authorization. What the origin itself says about such responses stands.
-//   - Neither request has a Cookie, unless IgnoreCookie says that cookies do not matter; where the response says private
-//     or no-store, even that does not help. What answers a request that says nothing about its sender is about nobody.
+//   - Neither request has a Cookie, unless IgnoreCookie says that cookies do not matter.
+//   - Where the response says private or no-store, neither request is Personal, and IgnoreCookie does not help. What
+//     answers a request that says nothing about its sender is about nobody.
 //   - A 4xx or 5xx response is kept for longer only if Errors is set.
 //
 // Nothing lifts Vary (§4.1), a status code that is about one request, Cache-Control that cannot be read,
@@ -92,7 +93,7 @@ func (r *Response) Override(p *Policy, o Override, rule uint16, h http.Header) R
 	f.set(ownNoCache, r.NoCache)
 	f.set(ownMustRevalidate, r.MustRevalidate)
 	f.set(ownProxyRevalidate, r.ProxyRevalidate)
-	f.set(forCookies, o.Ignore&IgnoreCookie != 0 && !r.Private && !r.NoStore)
+	f.set(forCookies, o.Ignore&IgnoreCookie != 0)
 	f.set(forReloads, o.Ignore&IgnoreReload != 0)
 	f.set(heldToTerms, !frees)
 	return next
@@ -107,7 +108,7 @@ func (r *Response) again(p *Policy, o Override, h http.Header) Response {
 	next := parse(p, o, r.Status, h, r.Received.Add(-r.Delay), r.Received)
 	next.AgeValue, next.ApparentAge, next.Delay = r.AgeValue, r.ApparentAge, r.Delay
 	next.Received, next.steady = r.Received, r.steady
-	next.Authorized, next.Cookied, next.SelfLocated = r.Authorized, r.Cookied, r.SelfLocated
+	next.Authorized, next.Cookied, next.Impersonal, next.SelfLocated = r.Authorized, r.Cookied, r.Impersonal, r.SelfLocated
 	return next
 }
 
@@ -141,11 +142,18 @@ func (o *Override) frees(r *Response, h http.Header) bool {
 	switch {
 	case len(h["Set-Cookie"]) > 0, r.Authorized, r.Malformed, r.Status >= 400 && !o.Errors:
 		return false
-	case r.Cookied:
-		return o.Ignore&IgnoreCookie != 0 && !r.Private && !r.NoStore
+	case r.guarded():
+		return r.Impersonal && !r.Cookied
 	}
-	return true
+	return !r.Cookied || o.Ignore&IgnoreCookie != 0
 }
+
+// guarded tells that the response says that it is not for others.
+func (r *Response) guarded() bool { return r.Private || r.NoStore }
+
+// InSpite tells that an override may let the response be reused although it says private or no-store, so that it matters
+// whether a request is Personal.
+func (r *Response) InSpite() bool { return r.ruled.rule != 0 && r.guarded() }
 
 // strike removes the directives that are ignored and have to go before a lifetime is computed.
 func (o *Override) strike(d *directives) {
@@ -188,7 +196,7 @@ func (o *Override) bound(r *Response) {
 func weigh(req Request, resp *Response) (Request, Response) {
 	r := *resp
 	r.ruled = ruled{}
-	if req.Authorization || req.Cookie && resp.ruled.flags&forCookies == 0 {
+	if req.Authorization || req.Cookie && resp.ruled.flags&forCookies == 0 || resp.guarded() && (req.Personal || req.Cookie) {
 		own := resp.AsSent()
 		if own.Lifetime < r.Lifetime {
 			r.Lifetime, r.Source = own.Lifetime, own.Source

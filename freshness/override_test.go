@@ -11,6 +11,7 @@ import (
 // overridden parses a response under an override that is rule 1.
 func overridden(o freshness.Override, status int, h http.Header) freshness.Response {
 	own := response(status, h)
+	own.Impersonal = true
 	return own.Override(nil, o, 1, h)
 }
 
@@ -85,6 +86,9 @@ func TestOverride_Storable(t *testing.T) {
 		{"Cookie ignored", min(freshness.IgnoreCookie), cookie, 200, fields(), true, freshness.ReasonOverride},
 		{"Cookie and private", min(all), cookie, 200, cc("private"), false, freshness.ReasonPrivate},
 		{"Cookie and no-store", min(all), cookie, 200, cc("no-store"), false, freshness.ReasonNoStore},
+		{"Personal", min(all), freshness.Request{Personal: true}, 200, fields(), true, freshness.ReasonOverride},
+		{"Personal and private", min(all), freshness.Request{Personal: true}, 200, cc("private"), false, freshness.ReasonPrivate},
+		{"Personal and no-store", min(all), freshness.Request{Personal: true}, 200, cc("no-store"), false, freshness.ReasonNoStore},
 		{"Set-Cookie", min(all), freshness.Request{}, 200, fields("Set-Cookie", "a=b"), false, freshness.ReasonSetCookie},
 		{"Set-Cookie and private", min(all), freshness.Request{}, 200, fields("Set-Cookie", "a=b", "Cache-Control", "private, max-age=9"), false, freshness.ReasonPrivate},
 		{"Set-Cookie, explicit", min(all), freshness.Request{}, 200, fields("Set-Cookie", "a=b", "Cache-Control", "max-age=9"), true, freshness.ReasonExplicit},
@@ -99,7 +103,7 @@ func TestOverride_Storable(t *testing.T) {
 	}
 	for _, tt := range tests {
 		own := response(tt.status, tt.h)
-		own.Authorized, own.Cookied = tt.req.Authorization, tt.req.Cookie
+		own.Authorized, own.Cookied, own.Impersonal = tt.req.Authorization, tt.req.Cookie, !tt.req.Personal
 		r := own.Override(nil, tt.o, 7, tt.h)
 		if ok, reason := freshness.Storable("GET", tt.req, &r); ok != tt.want || reason != tt.reason {
 			t.Errorf("%s: got %v, %v; want %v, %v", tt.name, ok, reason, tt.want, tt.reason)
@@ -157,12 +161,16 @@ func TestOverride_Decide(t *testing.T) {
 		{"min with Cookie ignored", freshness.Override{Min: sec(60), Ignore: freshness.IgnoreCookie}, cc("max-age=20"), fields("Cookie", "a"), 30, freshness.Reuse, freshness.ReasonOverride},
 		{"min with Authorization", freshness.Override{Min: sec(60), Ignore: freshness.IgnoreCookie}, cc("max-age=20"), fields("Authorization", "a"), 30, freshness.Forward, freshness.ReasonStale},
 		{"private with Cookie", freshness.Override{Min: sec(60), Ignore: freshness.IgnorePrivate | freshness.IgnoreCookie}, cc("private"), fields("Cookie", "a"), 30, freshness.Forward, freshness.ReasonPrivate},
+		{"private with a key", freshness.Override{Min: sec(60), Ignore: freshness.IgnorePrivate}, cc("private"), fields("X-Api-Key", "a"), 30, freshness.Forward, freshness.ReasonPrivate},
+		{"min with a key", freshness.Override{Min: sec(60)}, cc("max-age=20"), fields("X-Api-Key", "a"), 30, freshness.Reuse, freshness.ReasonOverride},
 		{"max with Cookie", freshness.Override{Max: set(sec(10))}, cc("max-age=20"), fields("Cookie", "a"), 15, freshness.Forward, freshness.ReasonOverride},
 		{"only-if-cached", freshness.Override{Min: sec(60)}, cc("max-age=20"), cc("only-if-cached"), 30, freshness.Reuse, freshness.ReasonOverride},
 	}
 	for _, tt := range tests {
 		r := overridden(tt.o, 200, tt.h)
-		d := freshness.Decide(freshness.ParseRequest(tt.request), &r, later(tt.age))
+		req := freshness.ParseRequest(tt.request)
+		req.Personal = freshness.Personal(tt.request)
+		d := freshness.Decide(req, &r, later(tt.age))
 		if d.Verdict != tt.want || d.Reason != tt.reason {
 			t.Errorf("%s: got %v, %v; want %v, %v", tt.name, d.Verdict, d.Reason, tt.want, tt.reason)
 		}
@@ -192,9 +200,10 @@ func FuzzOverride(f *testing.F) {
 			h.Set("Vary", "*")
 		}
 		req := freshness.ParseRequest(cc(request))
-		asked := freshness.Request{Authorization: bit(2), Cookie: bit(3)}
+		asked := freshness.Request{Authorization: bit(2), Cookie: bit(3), Personal: bit(6)}
 		own := freshness.ParseResponse(nil, int(status), h, t0, t0)
-		own.Authorized, own.Cookied = asked.Authorization, asked.Cookie
+		own.Authorized, own.Cookied, own.Impersonal = asked.Authorization, asked.Cookie, !asked.Personal
+		guarded := own.Private || own.NoStore
 		storable, why := freshness.Storable("GET", asked, &own)
 		decide := func(o freshness.Override) (freshness.Response, bool) {
 			r := own.Override(nil, o, 1, h)
@@ -229,12 +238,12 @@ func FuzzOverride(f *testing.F) {
 		}
 		o := freshness.Override{Min: sec(int(least)), Max: freshness.Delta{Value: sec(int(most)), Set: bit(5)}, Ignore: freshness.Ignored(ignore), Heuristic: 0.5, Errors: bit(4)}
 		r, ok := decide(o)
-		held := bit(0) || bit(2) || bit(3) && (o.Ignore&freshness.IgnoreCookie == 0 || own.Private || own.NoStore)
+		held := bit(0) || bit(2) || bit(3) && o.Ignore&freshness.IgnoreCookie == 0 || guarded && (bit(3) || bit(6))
 		if ok && !storable && (held || bit(1) || own.Malformed || status >= 400 && !bit(4)) {
 			t.Fatalf("%+v: stored", o)
 		}
-		for _, with := range []freshness.Request{{Authorization: true}, {Cookie: true}} {
-			if with.Cookie && o.Ignore&freshness.IgnoreCookie != 0 && !own.Private && !own.NoStore {
+		for _, with := range []freshness.Request{{Authorization: true}, {Cookie: true}, {Personal: true}} {
+			if !guarded && (with.Personal || with.Cookie && o.Ignore&freshness.IgnoreCookie != 0) {
 				continue
 			}
 			for _, age := range ages {
@@ -245,4 +254,19 @@ func FuzzOverride(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestPersonal(t *testing.T) {
+	for name, want := range map[string]bool{
+		"": false, "User-Agent": false, "Sec-Fetch-Mode": false, "Sec-Ch-Ua-Mobile": false, "Referer": false, "Accept-Encoding": false,
+		"Cookie": true, "Authorization": true, "X-Api-Key": true, "X-Forwarded-For": true, "Forwarded": true, "From": true, "Sec-Session": true,
+	} {
+		h := fields("Host", "a.test", "Accept", "*/*")
+		if name != "" {
+			h.Set(name, "x")
+		}
+		if got := freshness.Personal(h); got != want {
+			t.Errorf("%s: got %v; want %v", name, got, want)
+		}
+	}
 }

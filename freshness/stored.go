@@ -78,11 +78,11 @@ func number32(text string) uint32 {
 }
 
 // flags are r's properties that are there or not, in the order of their bits.
-func (r *Response) flags() [18]*bool {
+func (r *Response) flags() [19]*bool {
 	return [...]*bool{
 		&r.Authorized, &r.SelfLocated, &r.NoStore, &r.NoCache, &r.Private, &r.Public, &r.MustRevalidate, &r.ProxyRevalidate,
 		&r.MustUnderstand, &r.NoTransform, &r.Immutable, &r.Malformed, &r.Shareable, &r.HasValidator, &r.Targeted,
-		&r.StaleWhileRevalidate.Set, &r.StaleIfError.Set, &r.Cookied,
+		&r.StaleWhileRevalidate.Set, &r.StaleIfError.Set, &r.Cookied, &r.Impersonal,
 	}
 }
 

@@ -20,7 +20,7 @@ func TestReadResponse_RoundTrip(t *testing.T) {
 	} {
 		now := base.Add(1234567 * time.Nanosecond)
 		r := ParseResponse(&Policy{MaxStaleOnError: time.Hour}, 203, h, base, now)
-		r.Authorized, r.SelfLocated, r.Cookied = true, len(h) > 1, len(h) > 2
+		r.Authorized, r.SelfLocated, r.Cookied, r.Impersonal = true, len(h) > 1, len(h) > 2, len(h) > 0
 		if len(h) != 1 {
 			r = r.Override(nil, Override{Max: Delta{time.Second, true}, Min: time.Hour, Ignore: 127}, 0x1234, h)
 			r.ruled.refusal = ReasonPrivate

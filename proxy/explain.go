@@ -176,7 +176,7 @@ func imaginedHead(q ExplainRequest, authority string) (string, error) {
 
 // explain does what roundTrip does, without doing anything.
 func (x *exchange) explain(e *Explanation, ask Asking) {
-	x.asks = freshness.ParseRequest(x.fields)
+	x.asks = x.opt.asks(x.fields)
 	if x.bypass == "" {
 		x.bypass = x.unsuitable()
 	}

@@ -29,7 +29,7 @@ func (c *conn) lane(now time.Time) bool {
 		return false
 	}
 	fresh := &e.Meta.fresh
-	if e.Meta.criteria != c.opt.criteria {
+	if e.Meta.criteria != c.opt.criteria || fresh.InSpite() {
 		return false
 	}
 	d := freshness.Decide(freshness.Request{Cookie: fresh.Rule() != 0 && c.req.Fields.Has("Cookie")}, fresh, now)

@@ -86,6 +86,8 @@ func termsOf(f *freshness.Response, setsCookie bool) string {
 		return "the request had Authorization"
 	case f.Cookied:
 		return "the request had a Cookie"
+	case f.InSpite() && !f.Impersonal:
+		return "the response says private or no-store, and the request had fields that may say who sent it"
 	case f.Status >= 400:
 		return "it is an error that the rule does not name"
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"slices"
 
 	"github.com/jayproxy/jay/freshness"
@@ -54,7 +55,7 @@ func NewOverrides(list []Override) (*Overrides, error) {
 const overrideWord = "override:"
 
 // apply returns a response as the override that matches it, if any, wants it to be taken. h are its end-to-end fields.
-func (s *settings) apply(url string, own freshness.Response, h map[string][]string) freshness.Response {
+func (s *settings) apply(url string, own freshness.Response, h http.Header) freshness.Response {
 	o := s.Overrides
 	if o == nil || len(o.list) == 0 {
 		return own
@@ -72,6 +73,13 @@ func (s *settings) apply(url string, own freshness.Response, h map[string][]stri
 		return own
 	}
 	return own.Override(&s.Freshness, o.list[i].Then, uint16(i+1), h)
+}
+
+// asks reads what a request says about caching.
+func (s *settings) asks(fields http.Header) freshness.Request {
+	r := freshness.ParseRequest(fields)
+	r.Personal = s.Overrides == nil || freshness.Personal(fields) // which is to be on the safe side without a look
+	return r
 }
 
 // word is the reason for a decision about a response, as Cache-Status and the log give it.
@@ -129,6 +137,7 @@ func (x *exchange) crowded(e *entry) bool {
 
 // mayStay tells whether a stored response may stay so.
 func mayStay(f *freshness.Response) bool {
-	ok, _ := freshness.Storable("GET", freshness.Request{Authorization: f.Authorized, Cookie: f.Cookied}, f)
+	asked := freshness.Request{Authorization: f.Authorized, Cookie: f.Cookied, Personal: !f.Impersonal}
+	ok, _ := freshness.Storable("GET", asked, f)
 	return ok
 }

@@ -73,6 +73,8 @@ func TestOverrides(t *testing.T) {
 		{"/private", "Cache-Control: private", "", "fwd=uri-miss; stored; ttl=3600; detail=override:private", "hit; ttl=3590; detail=override:private", 1},
 		{"/private/cookie", "Cache-Control: private", "Cookie: a", "fwd=uri-miss; detail=private", "fwd=uri-miss; detail=private", 2},
 		{"/private/later", "Cache-Control: private" + etag, "|Cookie: a", "fwd=uri-miss; stored; ttl=3600; detail=override:private", "fwd=request; detail=private", 2},
+		{"/private/key", "Cache-Control: private", "X-Api-Key: a", "fwd=uri-miss; detail=private", "fwd=uri-miss; detail=private", 2},
+		{"/min/key", "", "X-Api-Key: a", "fwd=uri-miss; stored; ttl=3600; detail=override:longer", "hit; ttl=3590; detail=override:longer", 1},
 		{"/private/set", "Cache-Control: private, max-age=60\nSet-Cookie: a=b", "", "fwd=uri-miss; detail=private", "fwd=uri-miss; detail=private", 2},
 		{"/no-store", "Cache-Control: no-store", "", "fwd=uri-miss; stored; ttl=3600; detail=override:no-store", "hit; ttl=3590; detail=override:no-store", 1},
 		{"/no-cache", "Cache-Control: no-cache\nPragma: no-cache", "", "fwd=uri-miss; stored; ttl=3600; detail=override:no-cache", "hit; ttl=3590; detail=override:no-cache", 1},
@@ -149,9 +151,9 @@ func TestOverrides_Apart(t *testing.T) {
 		return respond(200, "for "+a.get("Cookie"), "Cache-Control: private", `ETag: "1"`)
 	}, func(t *testing.T, w *world) {
 		w.get(host + "/private")
-		for i, line := range []string{"Cookie: anna", "Authorization: Basic x"} {
+		for i, line := range []string{"Cookie: anna", "Authorization: Basic x", "X-Token: x"} {
 			a := w.get(host+"/private", line)
-			if a.body != "for "+[]string{"anna", ""}[i] || said(a) != "jay; fwd=request; detail=private" {
+			if a.body != "for "+[]string{"anna", "", ""}[i] || said(a) != "jay; fwd=request; detail=private" {
 				t.Errorf("%s: got %q, %s; want an answer of its own", line, a.body, a.cacheStatus())
 			}
 			if got := w.origin.last().get("If-None-Match"); got != "" {

@@ -43,7 +43,7 @@ func (x *exchange) inBackground(fl *flight) *exchange {
 		ctx: fl.ctx, cancel: fl.cancel, background: true, asked: x.asked, pending: x.pending,
 	}
 	y.fields = y.forwardedFields()
-	y.asks = freshness.ParseRequest(y.fields)
+	y.asks = y.opt.asks(y.fields)
 	y.reply.age = -1
 	return y
 }

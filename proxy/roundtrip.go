@@ -11,7 +11,7 @@ import (
 
 // roundTrip decides the reply: from the cache, or from the origin with the cache's help (RFC 9111 §4).
 func (x *exchange) roundTrip() {
-	x.asks = freshness.ParseRequest(x.fields)
+	x.asks = x.opt.asks(x.fields)
 	if x.bypass == "" {
 		x.bypass = x.unsuitable()
 	}

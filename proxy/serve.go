@@ -207,7 +207,8 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	}
 	before := &e.Meta.fresh
 	next.Meta.fresh = freshness.ParseResponse(&x.opt.Freshness, before.Status, header, r.RequestTime, r.ResponseTime)
-	next.Meta.fresh.Authorized, next.Meta.fresh.Cookied, next.Meta.fresh.SelfLocated = before.Authorized, before.Cookied, before.SelfLocated
+	next.Meta.fresh.Authorized, next.Meta.fresh.SelfLocated = before.Authorized, before.SelfLocated
+	next.Meta.fresh.Cookied, next.Meta.fresh.Impersonal = before.Cookied, before.Impersonal
 	next.Meta.fresh, next.Meta.criteria = x.opt.apply(e.Key, next.Meta.fresh, header), x.opt.criteria
 	next.Meta.gap, _ = validation.GapCondition(validation.Of(header, r.ResponseTime))
 	next.Meta.restricted = next.Meta.restricted || x.restricts(r.Addr)

@@ -59,7 +59,7 @@ func (x *exchange) examine(r *upstream.Response) *received {
 	}
 	v := &received{Response: r, fields: h}
 	v.fresh = freshness.ParseResponse(&x.opt.Freshness, r.Status, h, r.RequestTime, r.ResponseTime)
-	v.fresh.Authorized, v.fresh.Cookied = x.asks.Authorization, x.asks.Cookie
+	v.fresh.Authorized, v.fresh.Cookied, v.fresh.Impersonal = x.asks.Authorization, x.asks.Cookie, !x.asks.Personal
 	v.fresh.SelfLocated = x.selfLocated(h)
 	v.fresh = x.opt.apply(x.url, v.fresh, h)
 	v.names, v.star = vary.Names(h["Vary"])
