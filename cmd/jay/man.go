@@ -129,7 +129,7 @@ const manRest = `# FILES
 : Settings in YAML, and the sections that no flag has, such as the policy. **jay print-config** prints one, **jay check-config** says on which line one is wrong.
 
 *FILE* of **--auth-file**
-: Who may log in, as htpasswd -B writes it. Read anew on SIGHUP.
+: Who may log in, as htpasswd -B writes it.
 
 *FILE* of **--admin-token-file**
 : The token of the admin address, of at least 16 characters; it should be readable by Jay and its operators only.
@@ -142,8 +142,11 @@ const manRest = `# FILES
 **JAY_CONFIG**
 : The configuration file, where there is no --config.
 
-**JAY_NAME**
+**JAY\_**…
 : The option of that name, in capitals and with an underscore in place of each hyphen: JAY\_CACHE\_SIZE is --cache-size. A flag wins over it, and it over the file.
+
+**LISTEN_FDS**, **LISTEN_FDNAMES**, **NOTIFY_SOCKET**, **WATCHDOG_USEC**
+: Set by systemd for the sockets that it hands over and to be told how Jay is; see jay systemd-unit.
 
 **GOMEMLIMIT**, **GOGC**
 : How the garbage collector works; Jay then leaves it alone.
@@ -171,7 +174,7 @@ const manRest = `# FILES
 : No new connections; running exchanges and tunnels have the time of --shutdown-timeout to finish. A second one ends them at once.
 
 **SIGHUP**
-: Opens the access log anew, and reads the configuration and the files that it names anew as far as that is possible while Jay runs. What is broken changes nothing, and the log says where.
+: The same as jay reload, whose answer is written to standard error; opens the access log anew, too.
 
 # SEE ALSO
 
