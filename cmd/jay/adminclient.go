@@ -99,10 +99,13 @@ func (a *adminClient) call(ctx context.Context, method, path, accept string, bod
 	return b, nil
 }
 
+// errNobody is the cause when nothing listens at the admin address.
+var errNobody = errors.New("is it running, and is this its admin address (--admin)?")
+
 // unreachable says in words that help why there is no answer.
 func (a *adminClient) unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
-		return fmt.Errorf("no Jay answers at %s; is it running, and is this its admin address (--admin)?", a.address)
+		return fmt.Errorf("no Jay answers at %s; %w", a.address, errNobody)
 	}
 	return fmt.Errorf("the Jay at %s does not answer: %w", a.address, err)
 }

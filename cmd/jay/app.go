@@ -61,6 +61,7 @@ func commands() []command {
 		topCommand(),
 		policyCommand(),
 		rulesCommand(),
+		doctorCommand(),
 		unitCommand(),
 		completionCommand(),
 		manCommand(),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 
@@ -112,10 +111,8 @@ func interceptPort(c *config.Config) uint16 {
 
 // installedBackend is the program that this machine has.
 func installedBackend() string {
-	if _, err := exec.LookPath("nft"); err != nil {
-		if _, err := exec.LookPath("iptables"); err == nil {
-			return netfilter.IPTables
-		}
+	if !netfilter.Installed("nft") && netfilter.Installed("iptables") {
+		return netfilter.IPTables
 	}
 	return netfilter.NFT
 }

@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
 )
+
+// ErrMissing is the cause when a program is not installed.
+var ErrMissing = errors.New("the program is not installed")
 
 // Host is the machine whose rules are changed.
 type Host struct {
@@ -26,18 +30,36 @@ func This() *Host {
 
 func run(ctx context.Context, input string, words ...string) (string, error) {
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd := exec.CommandContext(ctx, path(words[0]), words[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &errs
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	err := cmd.Run()
 	switch {
-	case errors.Is(err, exec.ErrNotFound):
-		return "", fmt.Errorf("netfilter: the program %s is not installed", words[0])
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("netfilter: %s: %w", words[0], ErrMissing)
 	case err != nil:
 		first, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
 		return "", fmt.Errorf("netfilter: %s: %w: %s", strings.Join(words, " "), err, first)
 	}
 	return out.String(), nil
+}
+
+// path is where a program is. Not everybody has the directories of the system's programs in PATH.
+func path(program string) string {
+	if _, err := exec.LookPath(program); err != nil {
+		for _, dir := range []string{"/usr/sbin/", "/sbin/"} {
+			if _, err := os.Stat(dir + program); err == nil {
+				return dir + program
+			}
+		}
+	}
+	return program
+}
+
+// Installed reports whether this machine has a program.
+func Installed(program string) bool {
+	_, err := exec.LookPath(path(program))
+	return err == nil
 }
 
 // skip tells whether a step is for an IPv6 that the kernel lacks.
