@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -70,6 +71,29 @@ func LoadEnv(c *Config, lookup func(string) string) error {
 		}
 	}
 	return errors.Join(all...)
+}
+
+// CheckEnv looks through the names of all variables for those that begin with JAY_ and are no option's. One that is nearly
+// an option's is a slip, and the error says which was meant, "JAY_NAME: what is wrong"; the others are returned, since the
+// variable may be somebody else's: Kubernetes sets JAY_PORT for a service of that name.
+func CheckEnv(names []string) (strangers []string, err error) {
+	known := []string{"config"}
+	for _, o := range Options() {
+		known = append(known, o.Name)
+	}
+	var all []error
+	for _, name := range names {
+		rest, ours := strings.CutPrefix(name, envPrefix)
+		if !ours || slices.ContainsFunc(known, func(k string) bool { return envName(k) == name }) {
+			continue
+		}
+		if best := nearest(strings.ReplaceAll(rest, "_", "-"), known); best != "" {
+			all = append(all, fmt.Errorf("%s: there is no such variable; did you mean %s?", name, envName(best)))
+			continue
+		}
+		strangers = append(strangers, name)
+	}
+	return strangers, errors.Join(all...)
 }
 
 // lineError is an error of one line of a file.

@@ -152,3 +152,25 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestCheckEnv(t *testing.T) {
+	const no = ": there is no such variable; did you mean "
+	tests := []struct {
+		name, slip string
+		strange    bool
+	}{
+		{"PATH", "", false}, {"JAYNE", "", false}, {"JAY_CONFIG", "", false}, {"JAY_CACHE_SIZE", "", false},
+		{"JAY_CONFG", no + "JAY_CONFIG?", false}, {"JAY_CACHE_SZIE", no + "JAY_CACHE_SIZE?", false}, {"JAY_CACHESIZE", no + "JAY_CACHE_SIZE?", false},
+		{"JAY_cache_size", no + "JAY_CACHE_SIZE?", false}, {"JAY_LISTN", no + "JAY_LISTEN?", false},
+		{"JAY_", "", true}, {"JAY_POLICY", "", true}, {"JAY_NOTHING_OF_THE_KIND", "", true},
+		// Kubernetes, in every pod beside a service called jay.
+		{"JAY_SERVICE_HOST", "", true}, {"JAY_SERVICE_PORT", "", true}, {"JAY_PORT", "", true}, {"JAY_PORT_3128_TCP", "", true},
+		{"JAY_PORT_3128_TCP_PROTO", "", true}, {"JAY_PORT_3128_TCP_PORT", "", true}, {"JAY_PORT_3128_TCP_ADDR", "", true}, {"JAY_SERVICE_PORT_PROXY", "", true},
+	}
+	for _, tt := range tests {
+		strangers, err := config.CheckEnv([]string{tt.name})
+		if tt.slip == "" && err != nil || tt.slip != "" && (err == nil || err.Error() != tt.name+tt.slip) || (len(strangers) == 1) != tt.strange {
+			t.Errorf("%s: got %q, %v; want %q", tt.name, strangers, err, tt.slip)
+		}
+	}
+}

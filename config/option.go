@@ -31,8 +31,13 @@ type Option struct {
 }
 
 // Env returns the name of the option's environment variable.
-func (o *Option) Env() string {
-	return "JAY_" + strings.ToUpper(strings.ReplaceAll(o.Name, "-", "_"))
+func (o *Option) Env() string { return envName(o.Name) }
+
+// envPrefix is what the names of all variables begin with.
+const envPrefix = "JAY_"
+
+func envName(option string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(option, "-", "_"))
 }
 
 // IsBool reports whether the option is a switch, whose flag needs no value.

@@ -4,6 +4,14 @@ import "strings"
 
 // Suggest returns "; did you mean X?" for the one of names that is most like word, or nothing when none is close.
 func Suggest(word string, names []string) string {
+	if best := nearest(word, names); best != "" {
+		return "; did you mean " + best + "?"
+	}
+	return ""
+}
+
+// nearest is the one of names that is most like word; empty when none is close.
+func nearest(word string, names []string) string {
 	if len(word) > 64 {
 		return ""
 	}
@@ -13,10 +21,7 @@ func Suggest(word string, names []string) string {
 			best, least = name, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
+	return best
 }
 
 // distance is the number of bytes to insert, remove or replace to turn a into b (Levenshtein).

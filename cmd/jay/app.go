@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -105,9 +107,9 @@ func (p *process) action(c command, f *flags) cli.ActionFunc {
 		case f.given("help"):
 			return p.printHelp(c)
 		case cc.NArg() > 0 && c.name == "":
-			return usagef("unknown command %q%s", arg, config.Suggest(arg, commandNames()))
+			return usagef("unknown command %q%s", arg, cmp.Or(f.meant(arg), config.Suggest(arg, commandNames())))
 		case cc.NArg() > 0 && c.arg == "":
-			return usagef("%s takes no arguments, but there is %q", c.name, arg)
+			return usagef("%s takes no arguments, but there is %q%s", c.name, arg, f.meant(arg))
 		case cc.NArg() > 1:
 			return usagef("%s takes one %s, but there is %q, too", c.name, c.arg, cc.Args().Get(1))
 		case c.arg != "" && !c.optional && cc.NArg() == 0:
@@ -132,8 +134,9 @@ func commandNames() []string {
 type flags struct {
 	options []config.Option
 	texts   map[string][]string
-	args    []string // the command's argument
-	known   []string // the names of the command's own flags
+	args    []string  // the command's argument
+	known   []string  // the names of the command's own flags
+	latest  *recorder // the flag that was given last
 
 	adminChosen  bool // admin was given, by whatever means
 	listenChosen bool // so was listen
@@ -195,6 +198,14 @@ func (f *flags) given(name string) bool {
 	return len(texts) > 0 && texts[len(texts)-1] != "false"
 }
 
+// meant suggests how a switch takes a value, where one stands behind it as a word of its own.
+func (f *flags) meant(word string) string {
+	if f.latest == nil || !f.latest.isSwitch || !slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "1", "0"}, word) {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean --%s=%s?", f.latest.name, word)
+}
+
 // usageError says in our words what the flag package found.
 func (f *flags) usageError(_ *cli.Context, err error, _ bool) error {
 	what := err.Error()
@@ -222,6 +233,7 @@ type recorder struct {
 // Set notes one use of the flag; what it means is found out later, when the file and the environment are known.
 func (r *recorder) Set(text string) error {
 	r.f.texts[r.name] = append(r.f.texts[r.name], text)
+	r.f.latest = r
 	return nil
 }
 

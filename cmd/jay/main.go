@@ -27,6 +27,7 @@ const (
 // process is what the program knows of its surroundings, so that tests can give it others.
 type process struct {
 	getenv         func(string) string
+	environ        func() []string // name=value of all variables
 	stdout, stderr io.Writer
 	host           func() config.Host
 	notify         func(chan<- os.Signal) // asks for the signals that a server obeys
@@ -36,7 +37,7 @@ type process struct {
 
 func main() {
 	p := &process{
-		getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr,
+		getenv: os.Getenv, environ: os.Environ, stdout: os.Stdout, stderr: os.Stderr,
 		host:    host,
 		notify:  notify,
 		filter:  netfilter.This(),

@@ -42,6 +42,12 @@ type test struct {
 func (tt *test) process() *process {
 	return &process{
 		getenv: func(name string) string { return tt.env[name] },
+		environ: func() (all []string) {
+			for name, value := range tt.env {
+				all = append(all, name+"="+value)
+			}
+			return all
+		},
 		stdout: &tt.stdout, stderr: &tt.stderr,
 		host:   func() config.Host { return config.Host{Memory: 2 << 30, Descriptors: 1024} },
 		notify: func(c chan<- os.Signal) { tt.signals <- c },
@@ -89,7 +95,10 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"serve", "--listen"}, `--listen needs a value`},
 		{[]string{"serve", "---listen"}, `bad flag syntax: ---listen`},
 		{[]string{"--", "serv"}, `unknown command "serv"; did you mean serve?`},
-		{[]string{"--store-errors", "false"}, `unknown command "false"`},
+		{[]string{"--store-errors", "false"}, `unknown command "false"; did you mean --store-errors=false?`},
+		{[]string{"serve", "--cache-size", "2g", "--deny-private", "yes"}, `serve takes no arguments, but there is "yes"; did you mean --deny-private=yes?`},
+		{[]string{"serve", "--deny-private", "--cache-size", "2g", "no"}, `serve takes no arguments, but there is "no"`},
+		{[]string{"stats", "--json", "true"}, `stats takes no arguments, but there is "true"; did you mean --json=true?`},
 		{[]string{"--listen", "3128"}, `--listen: "3128" has no port; write host:port or :port`},
 		{[]string{"serve", "--cache-size", "huge"}, `--cache-size: "huge" is not a size; write 64MiB, 1g or a number of bytes`},
 		{[]string{"check-config", "--idle-timeout=30"}, `--idle-timeout: "30" needs a unit, as in 30s`},
@@ -117,6 +126,22 @@ func TestEnvironmentErrors(t *testing.T) {
 		if got, want := tt.stderr.String(), "jay: JAY_MAX_RANGES: \"few\" is not a whole number\n"; code != 2 || got != want {
 			t.Errorf("%s: exit %d, stderr %q; want 2, %q", command, code, got, want)
 		}
+	}
+}
+
+// TestStrangeVariables checks that a misspelt variable is an error, and that one that may be somebody else's is named.
+func TestStrangeVariables(t *testing.T) {
+	slip := test{env: map[string]string{"JAY_DENY_PRIVAT": "true", "JAY_PORT": "tcp://10.0.0.1:3128"}}
+	for _, command := range []string{"serve", "check-config", "print-config", "stats"} {
+		slip.stderr = buffer{}
+		code := slip.run(t, command)
+		if got, want := slip.stderr.String(), "jay: JAY_DENY_PRIVAT: there is no such variable; did you mean JAY_DENY_PRIVATE?\n"; code != 2 || got != want {
+			t.Errorf("%s: exit %d, %q; want 2, %q", command, code, got, want)
+		}
+	}
+	strange := test{env: map[string]string{"JAY_SERVICE_PORT": "3128", "JAY_PORT": "tcp://10.0.0.1:3128", "JAYNE": "x", "JAY_EMPTY": "", "JAY_LISTEN": ":1"}}
+	if code := strange.run(t, "check-config"); code != 0 || strange.stderr.String() != "jay: ignored, since no option is called so: JAY_PORT, JAY_SERVICE_PORT\n" {
+		t.Errorf("exit %d, %q; want 0 and the names", code, strange.stderr.String())
 	}
 }
 

@@ -35,6 +35,9 @@ func (p *process) serve(ctx context.Context, f *flags) error {
 	if err != nil {
 		return &exitError{code: codeFailure, err: err}
 	}
+	if text := p.strangers(); text != "" {
+		s.log.Warn("variables are " + text)
+	}
 	p.banner(&first.config, s)
 	return s.run(ctx)
 }

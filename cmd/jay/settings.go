@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/jayproxy/jay/config"
@@ -23,7 +24,8 @@ func (p *process) settings(f *flags, bad int) (config.Config, error) {
 	c.Admin, c.Listen = "", nil // which nobody can choose
 	name := p.configName(f)
 	data, fileErr := loadFile(&c, name)
-	usageErr := errors.Join(config.LoadEnv(&c, p.getenv), f.apply(&c))
+	_, slips := config.CheckEnv(p.variables())
+	usageErr := errors.Join(slips, config.LoadEnv(&c, p.getenv), f.apply(&c))
 	if err := errors.Join(fileErr, usageErr); err != nil {
 		if usageErr != nil {
 			bad = codeUsage
@@ -62,6 +64,27 @@ func (p *process) placed(err error, name string, data []byte, f *flags) error {
 		placed = append(placed, err)
 	}
 	return errors.Join(placed...)
+}
+
+// variables are the names of all variables that are set to something.
+func (p *process) variables() []string {
+	var all []string
+	for _, text := range p.environ() {
+		if name, value, _ := strings.Cut(text, "="); value != "" {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// strangers says which variables look like Jay's and are not; empty if none does.
+func (p *process) strangers() string {
+	names, _ := config.CheckEnv(p.variables())
+	if len(names) == 0 {
+		return ""
+	}
+	return "ignored, since no option is called so: " + strings.Join(names, ", ")
 }
 
 // configName is the path of the configuration file; empty if there is none.
@@ -126,6 +149,9 @@ func (p *process) checkConfig(_ context.Context, f *flags) error {
 	}
 	if _, err := adminToken(&c); err != nil {
 		return &exitError{code: codeUsage, err: err}
+	}
+	if text := p.strangers(); text != "" {
+		fmt.Fprintf(p.stderr, "jay: %s\n", text)
 	}
 	_, err = fmt.Fprintln(p.stdout, "the configuration is good")
 	return err
