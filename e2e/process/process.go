@@ -44,7 +44,8 @@ type Options struct {
 	// Binary is the program that Build made.
 	Binary string
 	// Args follow the arguments that Start sets itself: the listeners, a log
-	// in JSON on stdout and, unless they set it, a cache of 64 MiB.
+	// in JSON on stdout and, unless they set it or name a file, a cache of
+	// 64 MiB.
 	Args []string
 	// Env is added to the environment.
 	Env []string
@@ -104,7 +105,7 @@ func start(o Options) (*Jay, error) {
 	if j.Proxy != "none" {
 		args = append(args, "--listen", j.Proxy)
 	}
-	if !slices.Contains(o.Args, "--cache-size") {
+	if !slices.Contains(o.Args, "--cache-size") && !slices.Contains(o.Args, "--config") {
 		args = append(args, "--cache-size", "64MiB")
 	}
 	if j.Intercept != "none" {
