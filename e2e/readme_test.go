@@ -102,6 +102,9 @@ func TestReadme(t *testing.T) {
 			if name == "first-minute" && (!strings.Contains(out, "; hit") || !strings.Contains(out, "\nAge: ")) {
 				t.Errorf("got %s; want a hit with Age and Cache-Status", out)
 			}
+			if name == "first-minute" && !strings.Contains(out, "function FindProxyForURL") {
+				t.Errorf("got %s; want the PAC file", out)
+			}
 		})
 	}
 	if ran == 0 {

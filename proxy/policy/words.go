@@ -54,9 +54,13 @@ func (p *Policy) Words(client netip.Addr, user string) []string {
 // It tells whether the rule matches everything.
 func (r *Rule) words(thing, and string) (text string, all bool) {
 	where := make([]string, 0, len(r.To)+len(r.Lists))
+	below := " and all names below it"
+	if and == "or" {
+		below = " or any name below it"
+	}
 	for _, to := range r.To {
 		if name, ok := strings.CutPrefix(to, "."); ok {
-			to = name + " with all names below it"
+			to = name + below
 		}
 		where = append(where, to)
 	}

@@ -20,7 +20,7 @@ func TestWords(t *testing.T) {
 		{Name: "sites", Action: policy.Deny, To: []string{".social.test", "games.test", "192.0.2.0/24"}},
 		{Name: "tried", Action: policy.Report, To: []string{"tried.test"}},
 		{Name: "boss", Action: policy.Allow, Users: []string{"carol"}},
-		{Name: "staff", Action: policy.Allow, Groups: []string{"staff"}, To: []string{"wiki.test"}},
+		{Name: "staff", Action: policy.Allow, Groups: []string{"staff"}, To: []string{".wiki.test"}},
 		{Name: "lab", Action: policy.Deny, Clients: prefixes("10.9.0.0/16"), To: []string{"lab.test"}},
 		{Name: "cut", Action: policy.Deny, Via: policy.Intercept},
 		{Name: "many", Action: policy.Deny, To: many},
@@ -28,7 +28,7 @@ func TestWords(t *testing.T) {
 			Via: policy.HTTP | policy.Upgrade, Days: []time.Weekday{1, 2, 3, 5, 6, 0}, Hours: []policy.Hours{{From: 480, To: 750}}},
 	}
 	const (
-		sites = "You may not reach social.test with all names below it, games.test or 192.0.2.0/24."
+		sites = "You may not reach social.test or any name below it, games.test or 192.0.2.0/24."
 		lots  = "You may not reach h0.test, h1.test, h2.test, h3.test, h4.test, h5.test, h6.test, h7.test, h8.test, h9.test, h10.test, h11.test or 3 more."
 		times = "You may reach everything, on port 80 or 8000 to 8099, by plain HTTP or by WebSocket, with GET or HEAD, on Monday to Wednesday and Friday to Sunday, at 08:00 to 12:30."
 		rest  = "Everything else is refused."
@@ -39,7 +39,7 @@ func TestWords(t *testing.T) {
 	}{
 		{"10.0.0.7", "", []string{sites, lots, times, rest}},
 		{"::ffff:10.9.1.1", "", []string{sites, "You may not reach lab.test.", lots, times, rest}},
-		{"10.0.0.7", "anna", []string{sites, "You may reach wiki.test.", lots, times, rest}},
+		{"10.0.0.7", "anna", []string{sites, "You may reach wiki.test and all names below it.", lots, times, rest}},
 		{"10.0.0.7", "carol", []string{sites, "You may reach everything else."}},
 	}
 	p := mustNew(t, policy.Options{Rules: rules, Groups: map[string][]string{"staff": {"anna"}}, Default: policy.Deny})
