@@ -108,9 +108,14 @@ type Config struct {
 	DNSNegativeTTL time.Duration // longest time for which it is kept that a name has no address
 	DNSStaleMax    time.Duration // how long expired addresses stand in while no resolver answers; 0: not at all
 
+	Parent          []string // proxies on the way to origins that no rule of Parents is about, see ParseParent
+	ParentLoginFile string   // file with logins for them; empty: none
+	SourceAddress   []string // addresses that connections to origins come from, one of a family
+
 	Hosts     []HostAddresses // the file's section of that name, which is no option
 	Policy    *Policy         // likewise; nil: there is none
 	Overrides []Override      // likewise
+	Parents   []ParentRule    // likewise
 }
 
 // Default returns the settings of a Jay that was told nothing: the defaults of [Options]. Automatic settings are left
@@ -157,7 +162,7 @@ func (c *Config) conflicts() []error {
 	if !anyPort(c.Admin) && slices.Contains(slices.Concat(c.Listen, c.ListenTLS, c.Intercept), c.Admin) {
 		all = append(all, fmt.Errorf("admin: %s is listened on already", c.Admin))
 	}
-	return append(all, c.policyConflicts()...)
+	return append(append(all, c.policyConflicts()...), c.parentConflicts()...)
 }
 
 // LogFile is the path of the access log's file; empty if it goes elsewhere or nowhere.

@@ -67,7 +67,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("Env() = %q; want %q", o.Env(), want)
 		}
 	}
-	sections := 3 // policy, overrides, hosts
+	sections := 4 // policy, overrides, hosts, parents
 	if got, want := len(seen), reflect.TypeFor[config.Config]().NumField()-sections; got != want {
 		t.Errorf("%d options for %d fields", got, want)
 	}
@@ -91,6 +91,7 @@ var other = map[string][]string{
 	"connect-ports": {"1-65535"}, "http-ports": {"80", "8080-8090"}, "deny-private": {"true"}, "upgrade-tokens": {"websocket", "tls"},
 	"ca-file": {"/etc/ca one.pem", "b.pem"}, "dns-servers": {"192.0.2.53", "[2001:db8::53]:5353"},
 	"dns-min-ttl": {"2s"}, "dns-max-ttl": {"2h"}, "dns-negative-ttl": {"7s"}, "dns-stale-max": {"0s"},
+	"parent": {"http://proxy.example:3128", "direct"}, "parent-login-file": {"/etc/jay/logins"}, "source-address": {"192.0.2.7", "2001:db8::7"},
 	"auth-file": {"/etc/jay/users"}, "auth-realm": {"the office"},
 }
 

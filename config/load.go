@@ -14,8 +14,8 @@ import (
 )
 
 // Load puts the settings of a YAML file into c. The file is one mapping from option names to scalars or, for options
-// that take a list, sequences of scalars, and the sections "policy", see [Policy], "overrides", see [Override], and "hosts", see
-// [HostAddresses]; an empty file is fine. Unknown and
+// that take a list, sequences of scalars, and the sections "policy", see [Policy], "overrides", see [Override], "hosts", see
+// [HostAddresses], and "parents", see [ParentRule]; an empty file is fine. Unknown and
 // repeated keys, missing values, anchors,
 // aliases, tags and second documents are errors. The error joins one error for each wrong line, "name:line: what is
 // wrong"; settings on the other lines are applied all the same.

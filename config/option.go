@@ -22,12 +22,13 @@ type Option struct {
 	Category string // heading under which it is listed
 	Many     bool   // takes a list
 
-	auto    bool               // a number whose zero value is automatic
-	least   int64              // smallest number, in bytes, nanoseconds or pieces
-	most    int64              // largest number; 0: what the type holds
-	choices []string           // all values of a string
-	check   func(string) error // of a string or an item; nil: anything
-	field   func(*Config) any  // pointer to the field
+	auto    bool                // a number whose zero value is automatic
+	least   int64               // smallest number, in bytes, nanoseconds or pieces
+	most    int64               // largest number; 0: what the type holds
+	choices []string            // all values of a string
+	check   func(string) error  // of a string or an item; nil: anything
+	mask    func(string) string // makes a value fit to be shown; nil: it is
+	field   func(*Config) any   // pointer to the field
 }
 
 // Env returns the name of the option's environment variable.
@@ -117,6 +118,17 @@ func (o *Option) Values(c *Config) []string {
 		return texts(*p)
 	}
 	panic("config: option " + o.Name + " has a field of unknown type")
+}
+
+// Shown is Values without what nobody should read over a shoulder: passwords.
+func (o *Option) Shown(c *Config) []string {
+	all := o.Values(c)
+	if o.mask != nil {
+		for i := range all {
+			all[i] = o.mask(all[i])
+		}
+	}
+	return all
 }
 
 // number is text, or "auto" where zero means that.

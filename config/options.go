@@ -15,6 +15,7 @@ const (
 	catLimit  = "Limits"
 	catReach  = "Who may ask, and for what"
 	catNames  = "Names"
+	catParent = "The way to the origin"
 )
 
 // Bounds that keep a slip of the pen from becoming an outage.
@@ -26,7 +27,7 @@ const (
 
 // Options returns the table of all options, grouped by category.
 func Options() []Option {
-	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions(), authOptions(), nameOptions())
+	return slices.Concat(listenOptions(), cacheOptions(), logOptions(), adminOptions(), timeOptions(), limitOptions(), reachOptions(), authOptions(), nameOptions(), parentOptions())
 }
 
 func listenOptions() []Option {

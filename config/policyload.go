@@ -169,23 +169,12 @@ func (l *policyLoader) rules(n *yaml.Node) {
 // rule reads one rule.
 func (l *policyLoader) rule(n *yaml.Node) PolicyRule {
 	var r PolicyRule
-	texts := func(into *[]string, what string, check func(string) error) func(*yaml.Node) {
-		return func(v *yaml.Node) { *into = l.texts(v, what, check) }
-	}
-	ok := l.keys(n, "rule", map[string]func(*yaml.Node){
-		"name":   func(v *yaml.Node) { r.Name = l.text(v, "name", checkRuleName) },
-		"action": func(v *yaml.Node) { r.Action = l.word(v, "action", PolicyAllow, PolicyDeny, PolicyReport) },
-		"client": func(v *yaml.Node) { r.Clients = parsed(l, v, "client", one(parsePrefix)) },
-		"user":   texts(&r.Users, "user", checkPerson),
-		"group":  func(v *yaml.Node) { r.Groups = l.refer(v, "group", false) },
-		"to":     texts(&r.To, "to", checkDestination),
-		"list":   func(v *yaml.Node) { r.Lists = l.refer(v, "list", true) },
-		"port":   func(v *yaml.Node) { r.Ports = parsed(l, v, "port", one(ParsePortRange)) },
-		"method": texts(&r.Methods, "method", checkMethod),
-		"via":    texts(&r.Via, "via", checkVia),
-		"days":   func(v *yaml.Node) { r.Days = parsed(l, v, "days", parseDays) },
-		"time":   func(v *yaml.Node) { r.Hours = parsed(l, v, "time", one(ParseHours)) },
-	})
+	keys := l.conditions(&r)
+	keys["name"] = func(v *yaml.Node) { r.Name = l.text(v, "name", checkRuleName) }
+	keys["action"] = func(v *yaml.Node) { r.Action = l.word(v, "action", PolicyAllow, PolicyDeny, PolicyReport) }
+	keys["group"] = func(v *yaml.Node) { r.Groups = l.refer(v, "group", false) }
+	keys["list"] = func(v *yaml.Node) { r.Lists = l.refer(v, "list", true) }
+	ok := l.keys(n, "rule", keys)
 	if ok && r.Name == "" && len(l.errs) == 0 {
 		l.fail(n, "rule: name is missing; refusals and log lines give it")
 	}
@@ -193,6 +182,23 @@ func (l *policyLoader) rule(n *yaml.Node) PolicyRule {
 		l.fail(n, "rule %s: action is missing: allow, deny or report", r.Name)
 	}
 	return r
+}
+
+// conditions are the readers of a rule's conditions by their keys.
+func (l *policyLoader) conditions(r *PolicyRule) map[string]func(*yaml.Node) {
+	texts := func(into *[]string, what string, check func(string) error) func(*yaml.Node) {
+		return func(v *yaml.Node) { *into = l.texts(v, what, check) }
+	}
+	return map[string]func(*yaml.Node){
+		"client": func(v *yaml.Node) { r.Clients = parsed(l, v, "client", one(parsePrefix)) },
+		"user":   texts(&r.Users, "user", checkPerson),
+		"to":     texts(&r.To, "to", checkDestination),
+		"port":   func(v *yaml.Node) { r.Ports = parsed(l, v, "port", one(ParsePortRange)) },
+		"method": texts(&r.Methods, "method", checkMethod),
+		"via":    texts(&r.Via, "via", checkVia),
+		"days":   func(v *yaml.Node) { r.Days = parsed(l, v, "days", parseDays) },
+		"time":   func(v *yaml.Node) { r.Hours = parsed(l, v, "time", one(ParseHours)) },
+	}
 }
 
 // checkVia accepts the ways in which requests come.

@@ -34,6 +34,12 @@ func writeRule(r *PolicyRule) *yaml.Node {
 	m := mapping{}
 	m.add("name", r.Name)
 	m.add("action", r.Action)
+	writeConditions(&m, r)
+	return m.node()
+}
+
+// writeConditions adds the conditions of a rule.
+func writeConditions(m *mapping, r *PolicyRule) {
 	m.list("client", texts(r.Clients))
 	m.list("user", r.Users)
 	m.list("group", r.Groups)
@@ -48,7 +54,6 @@ func writeRule(r *PolicyRule) *yaml.Node {
 	}
 	m.list("days", days)
 	m.list("time", texts(r.Hours))
-	return m.node()
 }
 
 // mapping makes a YAML mapping.

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Print writes c as a file that [Load] reads back, with a comment above each group.
+// Print writes c as a file that [Load] reads back, with a comment above each group. Passwords are masked, and Load says so.
 func Print(w io.Writer, c *Config) error {
 	category := ""
 	for _, o := range Options() {
@@ -41,7 +41,7 @@ func (o *Option) yaml(c *Config) string {
 	_, quoted := o.field(c).(*string)
 	_, list := o.field(c).(*[]string)
 	node := yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
-	for _, text := range o.Values(c) {
+	for _, text := range o.Shown(c) {
 		item := &yaml.Node{Kind: yaml.ScalarNode, Value: text}
 		if quoted || list {
 			item.Tag = "!!str" // quoted where it could be taken for something else

@@ -16,7 +16,7 @@ type section struct {
 }
 
 func sections() []section {
-	return []section{{"policy", loadPolicy}, {"overrides", loadOverrides}, {"hosts", loadHosts}}
+	return []section{{"policy", loadPolicy}, {"overrides", loadOverrides}, {"hosts", loadHosts}, {"parents", loadParents}}
 }
 
 // setSection reads a section if key names one.
@@ -37,7 +37,7 @@ func setSection(c *Config, key, value *yaml.Node, seen map[string]int) (errs []e
 
 // printSections is what Print writes below the options.
 func printSections(c *Config) (string, error) {
-	var policy, overrides, hosts *yaml.Node
+	var policy, overrides, hosts, parents *yaml.Node
 	if c.Policy != nil {
 		policy = writePolicy(c.Policy)
 	}
@@ -47,11 +47,15 @@ func printSections(c *Config) (string, error) {
 	if len(c.Hosts) > 0 {
 		hosts = writeHosts(c.Hosts)
 	}
+	if len(c.Parents) > 0 {
+		parents = writeParents(c.Parents)
+	}
 	var b strings.Builder
 	err := errors.Join(
 		printSection(&b, "Who may go where", "policy", policy),
 		printSection(&b, "Addresses of names that are not looked up", "hosts", hosts),
-		printSection(&b, "How long responses stay fresh, whatever they say", "overrides", overrides))
+		printSection(&b, "How long responses stay fresh, whatever they say", "overrides", overrides),
+		printSection(&b, "Which way to which origin", "parents", parents))
 	return b.String(), err
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -21,13 +22,14 @@ import (
 // fault is an answer that Jay makes itself because it cannot, or will not, give another one.
 type fault struct {
 	status int
-	kind   string // the proxy error type (RFC 9209 §2.3)
-	text   string // for people; it holds nothing that a client sent, and nothing of Jay's inside
-	rule   string // the policy rule that refused
-	reason string // the word for the log; empty: kind
-	lines  string // further field lines
-	rcode  string // the response code of a DNS server (RFC 9209 §2.3.2)
-	cause  error  // for the log
+	kind   string                // the proxy error type (RFC 9209 §2.3)
+	text   string                // for people; it holds nothing that a client sent, and nothing of Jay's inside
+	rule   string                // the policy rule that refused
+	reason string                // the word for the log; empty: kind
+	lines  string                // further field lines
+	rcode  string                // the response code of a DNS server (RFC 9209 §2.3.2)
+	via    *upstream.ParentError // what happened on the way through a parent; nil: nothing
+	cause  error                 // for the log
 }
 
 // Faults that are the same wherever they occur.
@@ -46,6 +48,7 @@ func faultOf(err error) fault {
 	var ue *upstream.Error
 	var be *upstream.BodyError
 	var de *deniedError
+	var pe *upstream.ParentError
 	switch {
 	case errors.Is(err, errOwn):
 		return faultOwn
@@ -55,6 +58,8 @@ func faultOf(err error) fault {
 		return faultRule(de.rule)
 	case errors.As(err, &be):
 		return bodyFault(be.Err)
+	case errors.As(err, &pe):
+		return fault{status: pe.Err.Status, kind: pe.Err.Kind, text: parentText(pe), rcode: pe.Err.RCode, via: pe, cause: err}
 	case errors.As(err, &ue):
 		return fault{status: ue.Status, kind: ue.Kind, text: kindText(ue.Kind), rcode: ue.RCode, cause: err}
 	}
@@ -139,6 +144,12 @@ func (x *exchange) proxyStatus(f fault) string {
 	s := "jay; error=" + f.kind
 	if f.rcode != "" {
 		s += `; rcode="` + f.rcode + `"`
+	}
+	if f.via != nil { // RFC 9209 §2.1.2, §2.1.4
+		s += `; next-hop="` + f.via.Parent.Address() + `"`
+		if f.via.Received != 0 {
+			s += "; received-status=" + strconv.Itoa(f.via.Received)
+		}
 	}
 	if f.rule != "" {
 		s += `; details="rule ` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(f.rule) + `"`

@@ -52,6 +52,7 @@ type exchange struct {
 	asked   policy.Question // what the policy was asked
 	pending bool            // the address that is connected to decides
 	denial  fault           // what the handlers for strangers and for the policy found
+	settled policy.Decision // what the policy says about a name that a parent resolves; without a Rule: not asked yet
 
 	start  time.Time
 	ctx    context.Context // ends when the client is gone or the proxy must end

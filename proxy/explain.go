@@ -57,6 +57,10 @@ type Explanation struct {
 	// and the reason that there would have been without it.
 	Override        string `json:"override,omitempty"`
 	WithoutOverride string `json:"without_override,omitempty"`
+	// Parents are the proxies that the origin would be asked through, in the order in which they would be tried, with their
+	// health; "direct" is the way without one. Empty: there are none. ParentRule is the rule about them that decided.
+	Parents    []string `json:"parents,omitempty"`
+	ParentRule string   `json:"parent_rule,omitempty"`
 	// UnderWay tells that another request is fetching the same just now, so that this one could share its answer.
 	UnderWay bool `json:"under_way,omitempty"`
 	// Stored is the stored response that the request selects, Others those of the same URL that it does not.
@@ -100,6 +104,7 @@ func (p *Proxy) Explain(ctx context.Context, q ExplainRequest) (Explanation, err
 		e.Sentence = refusalText(x)
 	}
 	e.Rule = x.rec.Rule
+	x.explainParents(e)
 	return *e, nil
 }
 
@@ -193,6 +198,24 @@ func (x *exchange) explain(e *Explanation, ask Asking) {
 		x.explainAnswer(e)
 	}
 	e.Advice = advise(e)
+}
+
+// explainParents says through which parents the origin would be asked.
+func (x *exchange) explainParents(e *Explanation) {
+	ps := x.opt.Parents
+	if e.Outcome == OutcomeRefuse || !ps.Active() {
+		return
+	}
+	now := time.Now()
+	c := x.chooseParents(ps)
+	e.ParentRule = c.Rule
+	for _, via := range c.Use {
+		text := via.String()
+		if via != nil && !via.Status(now).Up {
+			text += " (down)"
+		}
+		e.Parents = append(e.Parents, text)
+	}
 }
 
 // decided notes an outcome with its reason.

@@ -28,6 +28,13 @@ func (e *Explanation) String() string {
 	if e.Override != "" {
 		fmt.Fprintf(t, "Without that override: %s\n", printable(e.WithoutOverride))
 	}
+	if len(e.Parents) > 0 {
+		by := ""
+		if e.ParentRule != "" {
+			by = ", by the rule " + printable(e.ParentRule)
+		}
+		fmt.Fprintf(t, "The origin server is reached through: %s%s.\n", printable(strings.Join(e.Parents, ", ")), by)
+	}
 	if e.UnderWay {
 		t.WriteString("Another request is fetching the same just now; this one could share its answer.\n")
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jayproxy/jay/proxy/parent"
 	"github.com/jayproxy/jay/proxy/upstream"
 	"github.com/jayproxy/jay/proxy/wire"
 	"github.com/jayproxy/jay/validation"
@@ -20,10 +21,15 @@ type edits struct {
 }
 
 // requestHead serialises the request as it goes to the origin: the client's end-to-end fields as they came, in their
-// order and spelling, with Host, Via and framing put right.
-func (x *exchange) requestHead(e edits) []byte {
+// order and spelling, with Host, Via and framing put right. If it is forwarded to a parent, it is in absolute form, and has
+// what the parent wants to know of Jay.
+func (x *exchange) requestHead(e edits, forwarded bool, via *parent.Parent) []byte {
 	r := x.req
-	dst := wire.AppendRequestLine(make([]byte, 0, len(r.Target)+512), r.Method, x.originTarget())
+	target := x.originTarget()
+	if forwarded {
+		target = x.absoluteTarget(target)
+	}
+	dst := wire.AppendRequestLine(make([]byte, 0, len(r.Target)+512), r.Method, target)
 	host, length := false, false
 	for i := range r.Fields.Len() {
 		name, value := r.Fields.At(i)
@@ -52,7 +58,18 @@ func (x *exchange) requestHead(e edits) []byte {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	dst = appendVia(dst, x.protocol(), x.opt.via)
+	if forwarded && via.Authorization() != "" {
+		dst = wire.AppendField(dst, "Proxy-Authorization", via.Authorization())
+	}
 	return append(x.appendRequestConnection(dst), "\r\n"...)
+}
+
+// absoluteTarget is the request target in the form a proxy wants, made from the origin's (RFC 9112 §3.2.2, §3.2.4).
+func (x *exchange) absoluteTarget(target string) string {
+	if target == "*" {
+		target = ""
+	}
+	return x.scheme + "://" + x.authority + target
 }
 
 // plainLength is a Content-Length as one number, whatever accepted form it came in (RFC 9112 §6.3).
@@ -109,11 +126,10 @@ func (x *exchange) appendRequestConnection(dst []byte) []byte {
 // send asks the origin. The client's going away ends it, unless ctx outlives the client.
 func (x *exchange) send(ctx context.Context, e edits) (*upstream.Response, error) {
 	r := &upstream.Request{
-		Head: x.requestHead(e), Method: x.req.Method,
+		Method:     x.req.Method,
 		Idempotent: idempotent(x.req.Method) && !x.hasBody,
 		Upgrade:    x.upgradeToken() != "",
 		Interim:    x.interim,
-		Check:      x.addrCheck(),
 	}
 	if x.hasBody {
 		x.sendsBody(r)
@@ -122,12 +138,7 @@ func (x *exchange) send(ctx context.Context, e edits) (*upstream.Response, error
 		stop := x.c.watch(x.gone)
 		defer stop()
 	}
-	resp, err := x.client.Do(ctx, x.origin, r)
-	if err != nil {
-		return nil, err
-	}
-	x.connected(resp.Addr)
-	return resp, nil
+	return x.request(ctx, e, r)
 }
 
 // gone is called when the client has left.

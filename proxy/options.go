@@ -12,6 +12,7 @@ import (
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/auth"
 	"github.com/jayproxy/jay/proxy/guide"
+	"github.com/jayproxy/jay/proxy/parent"
 	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/wire"
@@ -115,6 +116,11 @@ type Options struct {
 
 	// Policy decides who may go where; nil allows everything.
 	Policy *policy.Policy
+	// Parents are the proxies through which origins are reached; nil means none.
+	Parents *parent.Parents
+	// SourceAddresses are the addresses that connections to origins and parents come from, at most one of each family; the
+	// system chooses for a family that has none. They are of no meaning to Dial.
+	SourceAddresses []netip.Addr
 	// Auth asks the clients of explicit listeners who they are; nil does not.
 	Auth *auth.Auth
 

@@ -128,6 +128,7 @@ func (p *Proxy) merge(e *entry, body cache.Body, epoch cache.Epoch) {
 		if next.Meta.addr != cur.Meta.addr { // a rule about addresses must not find but one of them
 			next.Meta.addr = netip.AddrPort{}
 		}
+		next.Meta.parented = e.Meta.parented && cur.Meta.parented
 		if next.Body = cur.Body.Merge(body); next.Body.Held() == cur.Body.Held() || p.store.Swap(cur, &next) {
 			return
 		}

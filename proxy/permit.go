@@ -13,6 +13,7 @@ import (
 
 	"github.com/jayproxy/jay/proxy/access"
 	"github.com/jayproxy/jay/proxy/auth"
+	"github.com/jayproxy/jay/proxy/parent"
 	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/upstream"
 	"github.com/jayproxy/jay/tunnel"
@@ -151,9 +152,14 @@ func (x *exchange) addrCheck() upstream.Check {
 	}
 }
 
-// connected notes the address that the exchange got to, and with that which rule has let it.
-func (x *exchange) connected(a netip.AddrPort) {
+// connected notes the address that the exchange got to, and with that which rule has let it. A parent's address says nothing
+// about that.
+func (x *exchange) connected(a netip.AddrPort, via *parent.Parent) {
 	x.rec.Origin = a
+	if via != nil {
+		x.rec.Parent = via.String()
+		return
+	}
 	if x.pending && a.IsValid() {
 		d := x.opt.Policy.CheckAddr(x.asked, a.Addr())
 		x.rec.Rule, x.rec.Reported = d.Rule, strings.Join(d.Reported, ",")
@@ -164,6 +170,9 @@ func (x *exchange) connected(a netip.AddrPort) {
 func (x *exchange) mayHave(m *stored) bool {
 	if !x.pending {
 		return true
+	}
+	if m.parented && !m.addr.IsValid() {
+		return x.settle().Allow
 	}
 	d := x.opt.Policy.CheckAddr(x.asked, m.addr.Addr())
 	if !d.Allow || d.Pending {

@@ -54,6 +54,7 @@ func newRecords(t testing.TB) *records {
 // line is what the log says about an exchange.
 type line struct {
 	Method, URL, User, Rule, Reported, Decision, Reason, Kind string
+	Parent, Origin                                            string
 	Status                                                    int
 	Proxy                                                     string `json:"proxy_status"`
 }

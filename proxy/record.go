@@ -15,6 +15,7 @@ const (
 	isIndexed = 1 << iota
 	isWithholding
 	isRestricted
+	isParented
 	hasUsualReason // the one that belongs to the status
 )
 
@@ -29,7 +30,7 @@ func codec(base time.Time) cache.Codec[stored] {
 // append appends m as a record: the flags, and the rest as texts behind their lengths.
 func (m *stored) append(b []byte, base time.Time) []byte {
 	flags := byte(0)
-	for i, is := range [...]bool{m.indexed, m.withholds, m.restricted, m.reason == http.StatusText(m.fresh.Status)} {
+	for i, is := range [...]bool{m.indexed, m.withholds, m.restricted, m.parented, m.reason == http.StatusText(m.fresh.Status)} {
 		if is {
 			flags |= 1 << i
 		}
@@ -51,6 +52,7 @@ func (m *stored) append(b []byte, base time.Time) []byte {
 func (m *stored) parse(text string, base time.Time) {
 	flags := text[0]
 	m.indexed, m.withholds, m.restricted = flags&isIndexed != 0, flags&isWithholding != 0, flags&isRestricted != 0
+	m.parented = flags&isParented != 0
 	m.criteria = uint32(text[1]) | uint32(text[2])<<8 | uint32(text[3])<<16 | uint32(text[4])<<24
 	fresh, text := cutText(text[5:])
 	m.fresh = freshness.ReadResponse(fresh, base)

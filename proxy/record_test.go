@@ -20,7 +20,7 @@ func FuzzCodec(f *testing.F) {
 			fresh:    freshness.Response{Status: int(uint16(status)), Lifetime: time.Duration(start), Received: base},
 			criteria: uint32(end), reason: reason, lines: lines, gap: gap, asked: asked, answered: validation.Span{Start: start, End: end},
 			selects: selection(selects),
-			indexed: flags&1 != 0, withholds: flags&2 != 0, restricted: flags&4 != 0,
+			indexed: flags&1 != 0, withholds: flags&2 != 0, restricted: flags&4 != 0, parented: flags&8 != 0,
 		}
 		if a, ok := netip.AddrFromSlice(addr[:min(len(addr), 4)]); ok {
 			m.addr = netip.AddrPortFrom(a, uint16(start))
@@ -44,7 +44,7 @@ func TestCodec_IsComplete(t *testing.T) {
 	full := stored{
 		fresh: freshness.Response{Status: 200, Received: base}, criteria: 0x12345678, reason: "Fine", lines: "A: b\r\n", gap: `"x"`,
 		selects: selection(appendText(appendText(nil, "accept"), "text/html")), asked: "bytes=0-", answered: validation.Span{Start: 1, End: 2},
-		indexed: true, withholds: true, restricted: true, addr: netip.MustParseAddrPort("[2001:db8::1]:443"),
+		indexed: true, withholds: true, restricted: true, parented: true, addr: netip.MustParseAddrPort("[2001:db8::1]:443"),
 	}
 	v := reflect.ValueOf(full)
 	for i := range v.NumField() {

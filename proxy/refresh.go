@@ -40,7 +40,7 @@ func (x *exchange) inBackground(fl *flight) *exchange {
 		p: x.p, opt: x.opt, c: &conn{p: x.p, opt: x.opt, client: x.c.client, local: x.c.local, mode: x.c.mode}, req: &req,
 		origin: x.origin, client: x.client, scheme: x.scheme, authority: x.authority, url: x.url,
 		options: x.options, nominated: x.nominated, start: time.Now(),
-		ctx: fl.ctx, cancel: fl.cancel, background: true, asked: x.asked, pending: x.pending,
+		ctx: fl.ctx, cancel: fl.cancel, background: true, asked: x.asked, pending: x.pending, settled: x.settled,
 	}
 	y.fields = y.forwardedFields()
 	y.asks = y.opt.asks(y.fields)

@@ -106,7 +106,7 @@ func (s *settings) upstreamOptions() upstream.Options {
 		conf = s.TLS.Clone()
 	}
 	return upstream.Options{
-		DNS: s.DNS, DialContext: s.Dial, TLS: conf,
+		DNS: s.DNS, DialContext: s.dialer(), TLS: conf,
 		ConnectTimeout: s.ConnectTimeout, HeaderTimeout: s.HeaderTimeout, BodyIdleTimeout: s.StallTimeout,
 		IdleTimeout:  s.IdleTimeout,
 		MaxPerOrigin: s.MaxOriginConnections, MaxInterim: s.MaxInterim, Limits: s.Limits,

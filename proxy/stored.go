@@ -34,6 +34,7 @@ type stored struct {
 	withholds  bool
 	addr       netip.AddrPort // where it came from
 	restricted bool           // only clients on this machine may have it: it came from where others cannot reach
+	parented   bool           // it came through a parent, which alone knows the address
 }
 
 // entry is a stored response.
@@ -116,7 +117,8 @@ func (x *exchange) newEntry(v *received, length int64) *entry {
 // would stay, uncounted, as long as a word of it.
 func (x *exchange) meta(v *received) stored {
 	m := stored{
-		fresh: v.fresh, criteria: x.opt.criteria, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: x.restricts(v.Addr)}
+		fresh: v.fresh, criteria: x.opt.criteria, reason: ownReason(v.Status, v.Reason), addr: v.Addr, restricted: x.restricts(v.Addr),
+		parented: x.rec.Parent != ""}
 	m.lines = string(x.passLines(v.Response, func(name string) bool {
 		return ageOrLength(name) || forClientOnly(name)
 	}))

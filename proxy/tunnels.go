@@ -31,12 +31,11 @@ func (x *exchange) connect() bool {
 		return x.refuseTunnel(f)
 	}
 	stop := x.c.watch(x.gone)
-	origin, addr, err := x.client.DialChecked(x.ctx, x.origin, x.addrCheck())
+	origin, early, err := x.dial()
 	stop()
 	if err != nil {
 		return x.refuseTunnel(faultOf(err))
 	}
-	x.connected(addr)
 	x.c.out = append(x.c.borrow(), "HTTP/1.1 200 Connection established\r\n\r\n"...)
 	x.c.writeWithin(time.Now(), x.opt.WriteTimeout)
 	x.reply.status = 200
@@ -46,7 +45,7 @@ func (x *exchange) connect() bool {
 		x.log()
 		return false
 	}
-	x.relayTunnel(origin, nil)
+	x.relayTunnel(origin, early)
 	return false
 }
 
@@ -209,7 +208,8 @@ func (c *conn) relayRaw() bool {
 		x.cut(f)
 		return false
 	}
-	origin, addr, err := x.client.Dial(x.ctx, x.origin)
+	x.nameRaw()
+	origin, early, err := x.dial()
 	if f := faultOf(err); err != nil && f.status == 403 {
 		x.cut(f)
 		return false
@@ -220,7 +220,17 @@ func (c *conn) relayRaw() bool {
 		x.log()
 		return false
 	}
-	x.rec.Origin = addr
-	x.relayTunnel(origin, nil)
+	x.relayTunnel(origin, early)
 	return false
+}
+
+// nameRaw finds the name that a parent can be told for a connection that is going to be relayed untouched.
+func (x *exchange) nameRaw() {
+	x.unverified = true
+	if !x.opt.Parents.Active() {
+		return
+	}
+	if name := x.c.serverName(); name != "" && x.resolvesTo(name, x.c.dst.Addr()) {
+		x.origin.Host, x.unverified = name, false
+	}
 }

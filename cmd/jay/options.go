@@ -68,7 +68,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 	var tlsErr, overrideErr error
 	o.TLS, tlsErr = trust(c.CAFiles)
 	o.Overrides, overrideErr = overrides(c.Overrides)
-	return o, errors.Join(tlsErr, overrideErr, guards(&o, c), guideOptions(&o, c))
+	return o, errors.Join(tlsErr, overrideErr, guards(&o, c), guideOptions(&o, c), routes(&o, c))
 }
 
 // guideOptions puts into o what clients are told about how to reach the proxy. It fails for destinations that cannot be

@@ -51,7 +51,7 @@ func (p *process) read(f *flags, handed sockets) (*setup, error) {
 // named are the files that a configuration names and that are read when it is.
 func named(c *config.Config) []string {
 	all := slices.Clone(c.CAFiles)
-	for _, name := range []string{c.AuthFile, c.AdminTokenFile, c.TLSCert, c.TLSKey, c.TLSClientCA} {
+	for _, name := range []string{c.AuthFile, c.AdminTokenFile, c.ParentLoginFile, c.TLSCert, c.TLSKey, c.TLSClientCA} {
 		if name != "" {
 			all = append(all, name)
 		}
@@ -101,6 +101,7 @@ func (n *setup) keep(before *setup) {
 	if reflect.DeepEqual(was.Policy, is.Policy) && n.same(before, lists(is)...) {
 		n.options.Policy = before.options.Policy
 	}
+	n.options.Parents.Inherit(before.options.Parents)
 	switch a, b := before.options.Auth, n.options.Auth; {
 	case a == nil || b == nil:
 	case was.AuthFile == is.AuthFile && was.AuthRealm == is.AuthRealm && n.same(before, is.AuthFile):

@@ -94,6 +94,7 @@ func (e *encoder) text(dst []byte, r *Record) []byte {
 		dst = append(dst, " origin="...)
 		dst = appendAddr(dst, r.Origin)
 	}
+	dst = appendPair(dst, " parent=", r.Parent, limitName)
 	if r.BytesIn != 0 {
 		dst = append(dst, " in="...)
 		dst = strconv.AppendInt(dst, r.BytesIn, 10)
@@ -145,6 +146,7 @@ func (e *encoder) json(dst []byte, r *Record) []byte {
 		dst = appendAddr(dst, r.Origin)
 		dst = append(dst, '"')
 	}
+	dst = appendMember(dst, `,"parent":"`, r.Parent, limitName)
 	dst = appendMember(dst, `,"rule":"`, r.Rule, limitName)
 	dst = appendMember(dst, `,"reported":"`, r.Reported, limitName)
 	dst = appendMember(dst, `,"kind":"`, r.Kind, limitShort)

@@ -69,9 +69,12 @@ func appendHierarchy(dst []byte, r *Record) []byte {
 	if !r.Origin.IsValid() {
 		return append(dst, "HIER_NONE/-"...)
 	}
-	if r.Kind == "intercept" {
+	switch {
+	case r.Parent != "":
+		dst = append(dst, "FIRSTUP_PARENT/"...)
+	case r.Kind == "intercept":
 		dst = append(dst, "ORIGINAL_DST/"...)
-	} else {
+	default:
 		dst = append(dst, "HIER_DIRECT/"...)
 	}
 	return r.Origin.Addr().WithZone("").AppendTo(dst)

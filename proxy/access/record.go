@@ -48,6 +48,7 @@ type Record struct {
 	CacheStatus string         // Cache-Status value of the response (RFC 9211)
 	ProxyStatus string         // Proxy-Status value of the response (RFC 9209)
 	Origin      netip.AddrPort // address that was connected to; invalid if none was
+	Parent      string         // URL of the proxy that the origin was reached through, whose address Origin is then; empty: none
 	Rule        string         // policy rule that decided
 	Reported    string         // report rules of the policy that would have refused, separated by commas
 

@@ -21,6 +21,8 @@ type collector struct {
 	requests, tunnels, received, sent *prometheus.Desc // by decision, tunnels apart
 	errors                            *prometheus.Desc // by type
 	rules                             *prometheus.Desc // by rule and action
+
+	parentUp, parentConnects, parentFailures *prometheus.Desc // by parent
 }
 
 // figure is a metric without labels.
@@ -93,6 +95,10 @@ func (s *Server) registry() *prometheus.Registry {
 		sent:     desc("sent_bytes_total", "Body bytes sent to clients.", "decision"),
 		errors:   desc("errors_total", "Errors that Jay answered with, by proxy error type (RFC 9209).", "type"),
 		rules:    desc("policy_decisions_total", "What the rules of the policy decided.", "rule", "action"),
+
+		parentUp:       desc("parent_up", "Whether a parent is up: 0 while it is left alone because it could not be connected to.", "parent"),
+		parentConnects: desc("parent_connections_total", "Connections that were made to a parent.", "parent"),
+		parentFailures: desc("parent_failures_total", "Connections to a parent that could not be made.", "parent"),
 	})
 	return r
 }
@@ -105,7 +111,7 @@ func (l promLog) Println(v ...any) { l.s.opt.Logger.Error("metrics", "err", v) }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.info, c.requests, c.tunnels, c.received, c.sent, c.errors, c.rules, droppedDesc()} {
+	for _, d := range []*prometheus.Desc{c.info, c.requests, c.tunnels, c.received, c.sent, c.errors, c.rules, c.parentUp, c.parentConnects, c.parentFailures, droppedDesc()} {
 		ch <- d
 	}
 	for _, f := range plain() {
@@ -135,6 +141,15 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.rules, prometheus.CounterValue, float64(r.Allowed), r.Rule, "allow")
 		ch <- prometheus.MustNewConstMetric(c.rules, prometheus.CounterValue, float64(r.Denied), r.Rule, "deny")
 		ch <- prometheus.MustNewConstMetric(c.rules, prometheus.CounterValue, float64(r.Reported), r.Rule, "report")
+	}
+	for _, s := range p.Parents() {
+		up := 0.0
+		if s.Up {
+			up = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.parentUp, prometheus.GaugeValue, up, s.Name)
+		ch <- prometheus.MustNewConstMetric(c.parentConnects, prometheus.CounterValue, float64(s.Connects), s.Name)
+		ch <- prometheus.MustNewConstMetric(c.parentFailures, prometheus.CounterValue, float64(s.Failures), s.Name)
 	}
 	if c.s.opt.LogDropped != nil {
 		ch <- prometheus.MustNewConstMetric(droppedDesc(), prometheus.CounterValue, float64(c.s.opt.LogDropped()))

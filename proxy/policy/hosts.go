@@ -26,6 +26,8 @@ func (h *hosts) match(s *subject) match {
 	switch {
 	case h.addrs.empty():
 		return no
+	case !s.addr.IsValid() && s.Unresolved:
+		return no
 	case !s.addr.IsValid():
 		return maybe
 	case h.addrs.has(s.addr) || h.addrs.has(s.translated):

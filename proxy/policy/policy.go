@@ -134,6 +134,8 @@ type Question struct {
 	Port uint16
 	// Addr is the destination's address where it is known; a literal Host need not be repeated.
 	Addr netip.Addr
+	// Unresolved says that nobody here will ever know the address: conditions on it do not hold, and nothing is pending.
+	Unresolved bool
 }
 
 // Decision is the answer to a Question.

@@ -29,6 +29,15 @@ func (r *Resolver) Lookup(ctx context.Context, host string) ([]netip.Addr, error
 	return a.addrs, nil
 }
 
+// Check reports as an [*Error] that host is neither a name nor a literal address, so that nobody has to be asked for it.
+func Check(host string) error {
+	if isName(host) {
+		return nil
+	}
+	_, err := literal(host)
+	return err
+}
+
 // literal is what host stands for, which is no name.
 func literal(host string) ([]netip.Addr, error) {
 	a, err := netip.ParseAddr(host)

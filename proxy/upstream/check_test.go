@@ -52,7 +52,7 @@ func TestDo_Check(t *testing.T) {
 	if n := o.accepted.Load(); n != 1 {
 		t.Errorf("got %d connections; want all requests on one", n)
 	}
-	if _, _, err := c.DialChecked(context.Background(), o.origin(), refuses); !errors.Is(err, errRefused) {
-		t.Errorf("DialChecked = %v; want %v", err, errRefused)
+	if _, _, _, err := c.DialOn(context.Background(), o.origin(), upstream.Terms{Check: refuses}); !errors.Is(err, errRefused) {
+		t.Errorf("DialOn = %v; want %v", err, errRefused)
 	}
 }

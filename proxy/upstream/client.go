@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jayproxy/jay/proxy/parent"
 	"github.com/jayproxy/jay/proxy/resolve"
 	"github.com/jayproxy/jay/proxy/wire"
 )
@@ -29,6 +30,10 @@ type Origin struct {
 	Port uint16
 	// Addr, if valid, is the very address to connect to; nothing is resolved.
 	Addr netip.AddrPort
+	// Via, if not nil, is the parent through which the origin is reached, by a
+	// tunnel; it resolves Host. Without Host and Addr the connection is to the
+	// parent itself, for requests in absolute form (RFC 9112 §3.2.2).
+	Via *parent.Parent
 }
 
 // Check says whether an address may be connected to. Its error is wrapped by the
@@ -58,7 +63,8 @@ type Options struct {
 	// IdleTimeout is how long an unused connection is kept. Zero means 60 s.
 	IdleTimeout time.Duration
 	// MaxPerOrigin bounds the connections of one origin, used and idle. Zero
-	// means 256. Those of [Client.Dial] and [Response.Hijack] do not count.
+	// means 256. Those of [Client.Dial] and [Response.Hijack] do not count, and
+	// neither do those to a parent itself, behind which there are many origins.
 	MaxPerOrigin int
 	// MaxIdlePerOrigin bounds the idle connections of one origin. Zero means 64.
 	MaxIdlePerOrigin int

@@ -37,23 +37,15 @@ type conn struct {
 }
 
 // newConn connects to the origin of p.
-func (c *Client) newConn(ctx context.Context, p *pool, check Check) (*conn, error) {
+func (c *Client) newConn(ctx context.Context, p *pool, t Terms) (*conn, error) {
 	by := c.opt()
-	transport, addr, err := c.dial(ctx, p.origin, check)
+	l, err := c.leg(ctx, p.origin, t)
 	if err != nil {
 		return nil, err
 	}
-	cn := &conn{client: c, by: by, pool: p, addr: addr, nc: transport, transport: transport}
-	cn.abort = func() { transport.Close() }
-	if p.origin.TLS {
-		cn.tap = &tapConn{Conn: transport}
-		if cn.tls, err = c.handshake(ctx, cn.tap, p.origin.Host); err != nil {
-			transport.Close()
-			return nil, err
-		}
-		cn.nc = cn.tls
-	}
-	if sc, ok := transport.(syscall.Conn); ok {
+	cn := &conn{client: c, by: by, pool: p, addr: l.addr, nc: l.nc, transport: l.transport, tls: l.tls, tap: l.tap}
+	cn.abort = func() { l.transport.Close() }
+	if sc, ok := l.transport.(syscall.Conn); ok {
 		cn.sys, _ = sc.SyscallConn()
 	}
 	cn.peek = func(fd uintptr) { cn.silent = nothingToRead(fd) }

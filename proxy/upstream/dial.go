@@ -16,20 +16,43 @@ const stagger = 250 * time.Millisecond
 // Dial opens a connection for a tunnel: no TLS, no pool, no slot. It returns
 // the address it is connected to. The error is an [*Error].
 func (c *Client) Dial(ctx context.Context, o Origin) (net.Conn, netip.AddrPort, error) {
-	return c.DialChecked(ctx, o, nil)
+	nc, _, addr, err := c.DialOn(ctx, o, Terms{})
+	return nc, addr, err
 }
 
-// DialChecked is Dial with a check besides that of the client; it may be nil.
-func (c *Client) DialChecked(ctx context.Context, o Origin, check Check) (net.Conn, netip.AddrPort, error) {
-	ctx, cancel := c.connectContext(ctx)
+// Terms are what a caller asks of a connection.
+type Terms struct {
+	// Check is asked besides that of the client, but not about the address of a
+	// parent. If nil, every address is allowed.
+	Check Check
+	// Patience bounds the time to connect to a parent in place of the connect
+	// timeout: others can be tried. Zero means the connect timeout.
+	Patience time.Duration
+	// Via are the lines of the Via field of a CONNECT request to a parent (RFC 9110
+	// §7.6.3).
+	Via []string
+}
+
+// DialOn is Dial on terms. It also returns the bytes that the other side of a
+// parent's tunnel has sent already.
+func (c *Client) DialOn(ctx context.Context, o Origin, t Terms) (net.Conn, []byte, netip.AddrPort, error) {
+	if o.Via != nil {
+		l, err := c.through(ctx, o, t)
+		if err != nil {
+			return nil, nil, netip.AddrPort{}, err
+		}
+		return l.nc, l.early, l.addr, nil
+	}
+	ctx, cancel := c.connectContext(ctx, c.opt().ConnectTimeout)
 	defer cancel()
-	return c.dial(ctx, o, check)
+	nc, addr, err := c.dial(ctx, o, t.Check)
+	return nc, nil, addr, err
 }
 
 // connectContext derives the context of one connection attempt from that of a
-// request: it ends after the connect timeout and with the client.
-func (c *Client) connectContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, c.opt().ConnectTimeout)
+// request: it ends after d and with the client.
+func (c *Client) connectContext(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, d)
 	stop := context.AfterFunc(c.base, cancel)
 	return ctx, func() { stop(); cancel() }
 }

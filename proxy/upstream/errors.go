@@ -6,6 +6,8 @@ import "fmt"
 // reports, as they stand in a Proxy-Status field.
 const (
 	KindDNSError               = "dns_error"
+	KindDestinationUnavailable = "destination_unavailable"
+	KindConfiguration          = "proxy_configuration_error"
 	KindDNSTimeout             = "dns_timeout"
 	KindDestinationProhibited  = "destination_ip_prohibited"
 	KindDestinationUnroutable  = "destination_ip_unroutable"

@@ -28,13 +28,14 @@ func (c *Client) Do(ctx context.Context, o Origin, r *Request) (*Response, error
 	if ctx.Err() != nil {
 		return nil, &Error{Kind: KindConnectionTerminated, Status: 502, Err: context.Cause(ctx)}
 	}
-	cn, err := c.acquire(ctx, o, false, r.Check)
+	cn, err := c.acquire(ctx, o, false, r.Terms)
 	if err != nil {
 		return nil, err
 	}
+	r.Sent = true
 	x, again, err := cn.exchange(ctx, r)
 	if again {
-		if cn, err = c.acquire(ctx, o, true, r.Check); err != nil {
+		if cn, err = c.acquire(ctx, o, true, r.Terms); err != nil {
 			return nil, err
 		}
 		x, _, err = cn.exchange(ctx, r)

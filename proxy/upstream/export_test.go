@@ -17,7 +17,7 @@ func (c *Client) Reap() { c.reap() }
 
 // AcquireFresh acquires a new connection, as a request that is repeated does.
 func (c *Client) AcquireFresh(ctx context.Context, o Origin) (nc net.Conn, put func(), err error) {
-	cn, err := c.acquire(ctx, o, true, nil)
+	cn, err := c.acquire(ctx, o, true, Terms{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -56,10 +56,12 @@ type Request struct {
 	Interim func(*wire.Response) error
 	// HeaderTimeout overrides the client's. Zero means the client's.
 	HeaderTimeout time.Duration
-	// Check is asked besides that of the client, and also about the address of a
-	// connection that is going to be used again; one that it refuses is left to
-	// others. If nil, every address is allowed.
-	Check Check
+	// Terms are for the connection. Their Check is also asked about the address of
+	// one that is going to be used again; what it refuses is left to others.
+	Terms
+	// Sent is set by [Client.Do] when it has a connection: some of the request may
+	// have gone out, whatever happens then.
+	Sent bool
 }
 
 // Response is the final answer to a request. It belongs to one goroutine.

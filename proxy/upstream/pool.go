@@ -30,20 +30,20 @@ func (p *pool) grant(cn *conn) bool {
 }
 
 // acquire returns a connection to o: an idle one that is still quiet and whose
-// address passes check, unless fresh is set, or a new one.
-func (c *Client) acquire(ctx context.Context, o Origin, fresh bool, check Check) (*conn, error) {
+// address passes the terms' check, unless fresh is set, or a new one.
+func (c *Client) acquire(ctx context.Context, o Origin, fresh bool, t Terms) (*conn, error) {
 	for {
 		cn, p, err := c.take(ctx, o, fresh)
 		if err != nil {
 			return nil, err
 		}
 		if cn == nil {
-			return c.open(ctx, p, check)
+			return c.open(ctx, p, t)
 		}
 		switch {
 		case !cn.quiet():
 			c.drop(cn)
-		case check != nil && check(cn.addr) != nil:
+		case t.Check != nil && o.Via == nil && t.Check(cn.addr) != nil:
 			c.put(cn)
 			fresh = true
 		default:
@@ -88,7 +88,7 @@ func (c *Client) takeNow(p *pool, fresh bool) (cn *conn, turn chan *conn) {
 	switch {
 	case n > 0 && !fresh:
 		return c.removeIdle(p.idle[n-1]), nil
-	case p.open < c.opt().MaxPerOrigin:
+	case p.open < c.opt().MaxPerOrigin || p.origin.shared():
 		p.open++
 		return nil, nil
 	case n > 0:
@@ -127,10 +127,8 @@ func (c *Client) wait(ctx context.Context, p *pool, turn chan *conn) (*conn, err
 }
 
 // open opens a connection with a slot that was taken before.
-func (c *Client) open(ctx context.Context, p *pool, check Check) (*conn, error) {
-	ctx, cancel := c.connectContext(ctx)
-	defer cancel()
-	cn, err := c.newConn(ctx, p, check)
+func (c *Client) open(ctx context.Context, p *pool, t Terms) (*conn, error) {
+	cn, err := c.newConn(ctx, p, t)
 	if err != nil {
 		c.freeSlot(p)
 		return nil, err
@@ -163,7 +161,7 @@ func (c *Client) put(cn *conn) {
 		return
 	}
 	var over *conn
-	if len(p.idle) >= c.opt().MaxIdlePerOrigin {
+	if len(p.idle) >= c.opt().MaxIdlePerOrigin && !p.origin.shared() {
 		over = c.removeIdle(p.idle[0])
 	} else if c.idle.n >= c.opt().MaxIdle {
 		over = c.removeIdle(c.idle.oldest)

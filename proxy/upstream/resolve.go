@@ -17,6 +17,14 @@ func (c *Client) Lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 	return addrs, nil
 }
 
+// CheckName reports as an [*Error] that host is no name that Lookup would ask for, nor a literal address. It asks nobody.
+func CheckName(host string) error {
+	if err := resolve.Check(host); err != nil {
+		return lookupError(err)
+	}
+	return nil
+}
+
 // HasAddress reports whether addr is an address of host, or was one within the last minutes, as [resolve.Resolver.Has].
 func (c *Client) HasAddress(ctx context.Context, host string, addr netip.Addr) bool {
 	has, _ := c.names.Has(ctx, host, addr)
