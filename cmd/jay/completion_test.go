@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // script writes the completion script of a shell into a file and returns its name.
@@ -104,7 +106,9 @@ func TestZshCompletion(t *testing.T) {
 		"jay explain --origin al": "jay explain --origin always ", "jay completion f": "jay completion fish ",
 		"jay --listen :1 stat": "jay --listen :1 stats ", "jay stats --js": "jay stats --json ", "jay explain -X GET --dir": "jay explain -X GET --direct ",
 	} {
-		cmd := exec.Command(zsh, "-f", "-c", `zmodload zsh/zpty
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, zsh, "-f", "-c", `zmodload zsh/zpty
 			zpty shell zsh -f
 			zpty -w shell "PS1=; autoload -U compinit; compinit -u -D; source ${(q)1}; show() { print -r -- \"<<\$BUFFER>>\"; zle kill-buffer; }; zle -N show; bindkey '^X' show; print -r READY-\$(( 1 + 1 ))"
 			zpty -r shell out '*READY-2*'

@@ -152,7 +152,9 @@ func (w *watcher) print(ctx context.Context, out io.Writer, count int) error {
 
 // draw fills the terminal after each interval, and at once when its size has changed, until q or Ctrl-C is pressed.
 func (w *watcher) draw(ctx context.Context, out *os.File, colour bool) error {
-	screen, err := openScreen(out, colour)
+	ctx, cancel := context.WithCancel(ctx) // also what is being waited for ends when q is pressed
+	defer cancel()
+	screen, err := openScreen(out, colour, cancel)
 	if err != nil {
 		return err
 	}
@@ -167,13 +169,11 @@ func (w *watcher) draw(ctx context.Context, out *os.File, colour bool) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-screen.quit:
-			return nil
 		case <-size.C:
 			continue
 		case <-look.C:
 		}
-		if err := w.look(ctx); err != nil {
+		if err := w.look(ctx); err != nil && ctx.Err() == nil {
 			w.view.trouble = err.Error()
 		}
 	}

@@ -16,7 +16,7 @@ type screen struct {
 	out, keys *os.File
 	colour    bool
 	before    *term.State
-	quit      chan struct{} // closed when who watches wants no more
+	quit      func()        // called when who watches wants no more
 	ended     chan struct{} // closed when no key is read any more
 	last      string        // what is on it
 }
@@ -34,8 +34,8 @@ const (
 // styles are the sequences of row styles.
 var styles = [...]string{plain: "", heading: "\x1b[1m", title: "\x1b[7m", good: "\x1b[32m", bad: "\x1b[31m"}
 
-// openScreen takes over the terminal.
-func openScreen(out *os.File, colour bool) (*screen, error) {
+// openScreen takes over the terminal. It calls quit when a key that says so is pressed.
+func openScreen(out *os.File, colour bool, quit func()) (*screen, error) {
 	name := "/dev/tty"
 	if runtime.GOOS == "windows" {
 		name = "CONIN$"
@@ -53,7 +53,7 @@ func openScreen(out *os.File, colour bool) (*screen, error) {
 		keys.Close()
 		return nil, fmt.Errorf("top: %w", err)
 	}
-	s := &screen{out: out, keys: keys, colour: colour, before: before, quit: make(chan struct{}), ended: make(chan struct{})}
+	s := &screen{out: out, keys: keys, colour: colour, before: before, quit: quit, ended: make(chan struct{})}
 	if _, err := out.WriteString(enterScreen); err != nil {
 		close(s.ended)
 		return nil, errors.Join(err, s.close())
@@ -65,7 +65,7 @@ func openScreen(out *os.File, colour bool) (*screen, error) {
 // read waits for a key that ends it: q, Ctrl-C or Ctrl-D.
 func (s *screen) read() {
 	defer close(s.ended)
-	defer close(s.quit)
+	defer s.quit()
 	var b [64]byte
 	for {
 		n, err := s.keys.Read(b[:])
