@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jayproxy/jay/proxy/policy"
+	"github.com/jayproxy/jay/proxy/resolve"
 )
 
 // reconfigure replaces the options, with those that a world gives.
@@ -195,4 +196,19 @@ func TestReconfigure_load(t *testing.T) {
 	}
 	close(stop)
 	clients.Wait()
+}
+
+// TestReconfigure_names checks that names lead where the new options say, at once.
+func TestReconfigure_names(t *testing.T) {
+	at := func(addr string) Options {
+		return Options{DNS: resolve.Options{Hosts: map[string][]netip.Addr{"a.test": {netip.MustParseAddr(addr)}}}}
+	}
+	inBubble(t, at("93.184.216.34"), always(respond(200, "ok", "Cache-Control: no-store")), func(t *testing.T, w *world) {
+		w.get("http://a.test/")
+		w.reconfigure(at("93.184.216.35"))
+		w.get("http://a.test/")
+		if got := fmt.Sprint(w.origin.dials); got != "[93.184.216.34:80 93.184.216.35:80]" {
+			t.Errorf("dialled %s; want each address once", got)
+		}
+	})
 }

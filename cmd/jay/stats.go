@@ -62,6 +62,8 @@ func printFigures(w io.Writer, s *admin.Figures) error {
 	line("on their way", "%s, %s of %s", responses(s.Cache.Fills), bytesText(s.Cache.FillBytes), bytesText(s.Cache.MaxFillBytes))
 	line("memory", "%s", bytesText(s.Memory))
 	line("open", "%d client connections, %d tunnels", s.Connections, s.OpenTunnels)
+	line("lookups", "%d of names, %d without asking, %d with expired addresses, %d failed", s.Names.Lookups, s.Names.Hits, s.Names.Stale,
+		s.Names.NotFound+s.Names.Timeouts+s.Names.Failures)
 	line("refused", "%d requests that were not valid, %d connections", s.RefusedRequests, s.RefusedConnections)
 	if s.LogLinesDropped > 0 {
 		line("lost", "%d lines of the access log", s.LogLinesDropped)
