@@ -195,7 +195,7 @@ func TestService_refused(t *testing.T) {
 		"tproxy":     "Transparent=yes",
 	} {
 		_, err = process.Start(process.Options{
-			Binary: binary, Listen: "none", Intercept: "none", Files: []*os.File{f},
+			Binary: binary, Intercept: "none", Files: []*os.File{f},
 			Prefix: []string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh"},
 			Env:    []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=" + names},
 		})
@@ -211,7 +211,7 @@ func TestService_transparent(t *testing.T) {
 	needRoot(t)
 	m := startManager(t)
 	f, addr := socketOf(t, true)
-	m.start([]*os.File{f}, "tproxy", nil)
+	m.start([]*os.File{f}, "tproxy", nil, "--listen", process.FreeAddr()) // or Jay would open its default port
 	eventually(t, "READY=1", func() bool { return strings.Contains(m.last("READY=1"), addr+" (tproxy)") })
 }
 

@@ -66,11 +66,12 @@ func TestSystemdUnit(t *testing.T) {
 // TestSystemdUnit_refused checks what cannot be a service.
 func TestSystemdUnit_refused(t *testing.T) {
 	tests := map[string]string{
-		"--listen proxy.example:3128":      "proxy.example:3128: systemd takes addresses, not names",
-		"--listen 127.0.0.1:0":             "127.0.0.1:0: a socket needs a port of its own",
-		"--access-log a.log":               "a.log: a service has no directory of its own; write the whole path",
-		"--auth-file /home/anna/htpasswd":  "/home/anna/htpasswd: the service sees neither home nor temporary directories; /etc/jay is a good place",
-		"--ca-file /etc/jay/ca,/tmp/other": "/tmp/other: the service sees neither home nor temporary directories; /etc/jay is a good place",
+		"--listen proxy.example:3128":               "proxy.example:3128: systemd takes addresses, not names",
+		"--listen 127.0.0.1:0":                      "127.0.0.1:0: a socket needs a port of its own",
+		"--access-log a.log":                        "a.log: a service has no directory of its own; write the whole path",
+		"--auth-file /home/anna/htpasswd":           "/home/anna/htpasswd: the service sees neither home nor temporary directories; /etc/jay is a good place",
+		"--listen-tls :1 --tls-cert /root/cert.pem": "/root/cert.pem: the service sees neither home nor temporary directories; /etc/jay is a good place",
+		"--ca-file /etc/jay/ca,/tmp/other":          "/tmp/other: the service sees neither home nor temporary directories; /etc/jay is a good place",
 	}
 	for args, want := range tests {
 		var run test
