@@ -3,6 +3,7 @@ package cache
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/dgraph-io/ristretto/v2"
 )
@@ -37,7 +38,7 @@ type bounds struct {
 
 // setBounds computes the bounds for a store of maxBytes. The caller holds writer, or is New.
 func (s *Store[M]) setBounds(maxBytes int64) {
-	total := maxBytes - s.overhead - s.arena.reserve()
+	total := maxBytes - s.overhead.Load() - s.arena.reserve()
 	s.bounds = bounds{total: total, window: total / 10, object: maxBytes/8 + maxBytes/32}
 	s.bounds.main = total - s.bounds.window - total/64
 	s.maxBytes.Store(maxBytes)
@@ -49,28 +50,45 @@ func (s *Store[M]) setBounds(maxBytes int64) {
 }
 
 // open sizes the counters and starts ristretto.
-func (s *Store[M]) open(o Options) error {
+func (s *Store[M]) open(o Options) (err error) {
 	counters, bytes := counterSize(o.MaxBytes)
-	s.objectOption = o.MaxObjectBytes
+	s.counters, s.objectOption = counters, o.MaxObjectBytes
 	s.ghosts = newGhosts(o.MaxBytes)
-	s.overhead = bytes + s.ghosts.bytes()
+	s.overhead.Store(bytes + s.ghosts.bytes())
 	s.setBounds(o.MaxBytes)
-	engine, err := ristretto.NewCache(&ristretto.Config[uint64, handle]{
+	s.engine, err = s.newEngine(counters)
+	return err
+}
+
+// engine is ristretto. Once it is retired, it has no say any more, and nothing happens when it is closed.
+type engine struct {
+	*ristretto.Cache[uint64, handle]
+	retired atomic.Bool
+}
+
+func (s *Store[M]) newEngine(counters int64) (*engine, error) {
+	g := new(engine)
+	leave := func(h handle, count *atomic.Int64, ghost bool) {
+		if !g.retired.Load() {
+			s.leave(h, count, ghost)
+		}
+	}
+	var err error
+	g.Cache, err = ristretto.NewCache(&ristretto.Config[uint64, handle]{
 		NumCounters:        counters,
 		MaxCost:            s.bounds.main,
 		BufferItems:        64,
 		IgnoreInternalCost: true,
 		// The ids are hashes already. A conflict hash would change nothing: values are never read from ristretto.
 		KeyToHash: func(id uint64) (uint64, uint64) { return id, 0 },
-		OnReject:  func(i *ristretto.Item[handle]) { s.leave(i.Value, &s.counts.rejected, true) },
-		OnEvict:   func(i *ristretto.Item[handle]) { s.leave(i.Value, &s.counts.evicted, false) },
-		OnExit:    func(h handle) { s.leave(h, &s.counts.evicted, false) },
+		OnReject:  func(i *ristretto.Item[handle]) { leave(i.Value, &s.counts.rejected, true) },
+		OnEvict:   func(i *ristretto.Item[handle]) { leave(i.Value, &s.counts.evicted, false) },
+		OnExit:    func(h handle) { leave(h, &s.counts.evicted, false) },
 	})
 	if err != nil {
-		return fmt.Errorf("cache: %w", err)
+		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s.engine = engine
-	return nil
+	return g, nil
 }
 
 // Use counts a use of e for eviction. It is cheap: an entry used often is counted once in eight times only.

@@ -5,8 +5,6 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
-
-	"github.com/dgraph-io/ristretto/v2"
 )
 
 // epochCount is the number of keys' stripes that count invalidations: two keys share a count once in 4,096.
@@ -20,9 +18,9 @@ type Store[M any] struct {
 	seed         maphash.Seed
 	idMask       uint64 // all ones, save in the test of colliding keys
 	maxVariants  int
-	overhead     int64 // bytes of counters and ghosts
-	objectOption int64 // Options.MaxObjectBytes
-	engine       *ristretto.Cache[uint64, handle]
+	counters     int64   // ristretto's, see counterSize; guarded by writer
+	objectOption int64   // Options.MaxObjectBytes
+	engine       *engine // replaced under writer and every shard's lock
 	fills        *budget
 	codec        Codec[M]
 	arena        *arena    // nil: every entry is kept as it is
@@ -46,6 +44,7 @@ type Store[M any] struct {
 
 	maxObject atomic.Int64
 	maxBytes  atomic.Int64
+	overhead  atomic.Int64 // bytes of counters and ghosts
 	bytes     atomic.Int64
 	entries   atomic.Int64
 	counts    counts
@@ -318,7 +317,7 @@ func (s *Store[M]) Stats() Stats {
 	return Stats{
 		Entries:        s.entries.Load(),
 		Bytes:          s.bytes.Load(),
-		Overhead:       s.overhead,
+		Overhead:       s.overhead.Load(),
 		MaxBytes:       s.maxBytes.Load(),
 		MaxObjectBytes: s.maxObject.Load(),
 		Fills:          s.fills.count.Load(),
@@ -331,23 +330,6 @@ func (s *Store[M]) Stats() Stats {
 		Evicted:        s.counts.evicted.Load(),
 		Removed:        s.counts.removed.Load(),
 	}
-}
-
-// Resize changes MaxBytes (at least 64 KiB) and evicts what is above it before it returns. The limit for one object
-// follows. The admission counters keep the size they had at New.
-func (s *Store[M]) Resize(maxBytes int64) {
-	s.writer.Lock()
-	defer s.writer.Unlock()
-	if !s.closed {
-		s.resize(maxBytes)
-	}
-}
-
-// resize is Resize; writer is held.
-func (s *Store[M]) resize(maxBytes int64) {
-	s.setBounds(max(maxBytes, minMaxBytes+s.overhead+s.arena.reserve()))
-	s.engine.UpdateMaxCost(s.bounds.main)
-	s.shrink()
 }
 
 // Close drops everything and ends the store's goroutines. Later calls find nothing and store nothing.

@@ -400,31 +400,3 @@ func TestEntry_Complete(t *testing.T) {
 		}
 	}
 }
-
-// TestConfigure checks that all limits can be changed while the store is in use.
-func TestConfigure(t *testing.T) {
-	s := open(t, cache.Options{MaxBytes: 8 << 20, MaxVariants: 4})
-	for i := range 4000 {
-		put(t, s, entry(fmt.Sprint(i), "", 1000))
-	}
-	if err := s.Configure(cache.Options{MaxBytes: 1}); err == nil || s.Stats().MaxBytes != 8<<20 {
-		t.Errorf("Configure with 1 byte = %v, bound %d; want an error and no change", err, s.Stats().MaxBytes)
-	}
-	if err := s.Configure(cache.Options{MaxBytes: 2 << 20, MaxObjectBytes: 5000, MaxFillBytes: 3000, MaxVariants: 2}); err != nil {
-		t.Fatal(err)
-	}
-	audit(t, s)
-	st := s.Stats()
-	if st.Bytes+st.Overhead > 2<<20 || st.MaxBytes != 2<<20 || st.MaxObjectBytes != 5000 || st.MaxFillBytes != 3000 {
-		t.Errorf("got %+v; want all of the new bounds, and bytes within", st)
-	}
-	for i := range 3 {
-		put(t, s, entry("k", fmt.Sprint(i), 10))
-	}
-	if n := len(s.Variants("k")); n != 2 {
-		t.Errorf("got %d variants; want 2", n)
-	}
-	if ok, why := s.Put(entry("large", "", 5001), s.Epoch("large")); ok || why != cache.ReasonTooLarge {
-		t.Errorf("Put of 5001 bytes = %v, %q; want %q", ok, why, cache.ReasonTooLarge)
-	}
-}

@@ -209,7 +209,7 @@ func TestReload_load(t *testing.T) {
 	}
 	second := process.FreeAddr()
 	texts := []string{
-		"cache-size: 16MiB\nname: a\nconnect-timeout: 5s\npolicy: {default: allow}\n",
+		"cache-size: 4MiB\nname: a\nconnect-timeout: 5s\npolicy: {default: allow}\n",
 		"cache-size: 24MiB\nlisten: [" + j.proxy + ", " + second + "]\nmax-origin-connections: 4\n",
 		"cache-size: 8MiB\nlog-level: debug\nbody-timeout: 20s\nallow-clients: 127.0.0.1/32\n",
 	}
@@ -223,7 +223,7 @@ func TestReload_load(t *testing.T) {
 			must(t, j.Signal(syscall.SIGHUP))
 			eventually(t, "the reload", func() bool { return strings.Count(j.Stderr(), "configuration reloaded") > seen })
 		}
-		if c := j.figures(); c.Bytes > c.MaxBytes || c.MaxBytes != int64([]int{16, 24, 8}[i%3])<<20 {
+		if c := j.figures(); c.Bytes > c.MaxBytes || c.MaxBytes != int64([]int{4, 24, 8}[i%3])<<20 {
 			t.Errorf("reload %d: got %d bytes of %d; want the new bound, and no more", i, c.Bytes, c.MaxBytes)
 		}
 		eventually(t, "more requests", func() bool { return t.Failed() || asked.Load() > before+20 })
