@@ -78,8 +78,8 @@ func listenOptions() []Option {
 			"(and all below), web-*.example.com, 192.0.2.0/24",
 		field: func(c *Config) any { return &c.PACDirect },
 	}, {
-		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkRemote,
-		Help:  "host:port of the proxies that /proxy.pac names, tried in this order; when empty, the address that the client asked at",
+		Name: "pac-proxy", Arg: "ADDR", Category: catListen, Many: true, check: checkPACProxy,
+		Help:  "host:port of the proxies that /proxy.pac names, tried in this order, https://host:port for those that speak TLS; when empty, the address that the client asked at",
 		field: func(c *Config) any { return &c.PACProxy },
 	}, {
 		Name: "pac-fallback", Default: "true", Category: catListen,

@@ -230,6 +230,9 @@ func splitHostPort(text string) (host, port string, err error) {
 	return inner, port, nil
 }
 
+// checkPACProxy accepts a name or an address with a port, behind https:// for a proxy that speaks TLS.
+func checkPACProxy(text string) error { return checkRemote(strings.TrimPrefix(text, "https://")) }
+
 // checkDirect accepts a destination, or a name with * in it.
 func checkDirect(text string) error {
 	plain := strings.ReplaceAll(text, "*", "x")

@@ -222,6 +222,17 @@ func TestReload_moves(t *testing.T) {
 	r.must()
 }
 
+// awaitLine waits for a line in a file: the log tells of an exchange after its answer.
+func awaitLine(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), "\n") {
+			return
+		}
+	}
+	t.Fatalf("no line in %s", path)
+}
+
 // TestReload_log checks that the access log and the messages change place, format and level.
 func TestReload_log(t *testing.T) {
 	origin := cacheable(t)
@@ -230,9 +241,11 @@ func TestReload_log(t *testing.T) {
 	r := startConfigured(t, "access-log: "+a+"\n")
 	c := r.client(t)
 	get(t, c, origin+"/one")
+	awaitLine(t, a)
 	r.write("access-log: " + b + "\nlog-format: json\nlog-level: debug\nlog-strip-query: true\n")
 	r.must()
 	get(t, c, origin+"/two?secret")
+	awaitLine(t, b)
 	r.write("access-log: '-'\nlog-level: error\n")
 	r.must()
 	get(t, c, origin+"/three")

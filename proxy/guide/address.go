@@ -39,14 +39,17 @@ func (a Address) origin() string {
 	return a.URL()
 }
 
-// ParseAddress reads host:port. The host is a name of letters, digits, hyphens, underscores and dots or an address without
+// ParseAddress reads host:port, or https:// and that for a proxy that speaks TLS. The host is a name of letters, digits, hyphens, underscores and dots or an address without
 // a zone, and the port is a number from 1 to 65535; nothing else is an address, whoever wrote it.
 func ParseAddress(text string) (Address, bool) {
-	host, port, err := net.SplitHostPort(text)
+	rest, secure := strings.CutPrefix(text, "https://")
+	host, port, err := net.SplitHostPort(rest)
 	if err != nil {
 		return Address{}, false
 	}
-	return NewAddress(host, port)
+	a, ok := NewAddress(host, port)
+	a.Secure = secure
+	return a, ok
 }
 
 // NewAddress makes an address of a host and a port; see [ParseAddress] for what they may be.

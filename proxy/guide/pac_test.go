@@ -80,7 +80,7 @@ func TestScript(t *testing.T) {
 
 func TestAnswer(t *testing.T) {
 	six, name := address(t, "[2001:db8::1]:3128"), address(t, "Proxy.Example.com:80")
-	secure := guide.Address{Host: "proxy.example.com", Port: 443, Secure: true}
+	secure := address(t, "https://proxy.example.com:443")
 	tests := []struct {
 		p    guide.PAC
 		want string
@@ -117,7 +117,7 @@ func TestNewDirect(t *testing.T) {
 func TestParseAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"a:1": "a:1", "A.Test.:80": "a.test:80", "192.0.2.1:65535": "192.0.2.1:65535", "[::1]:3128": "[::1]:3128", "[::ffff:192.0.2.1]:3128": "192.0.2.1:3128",
-		"": "", "a": "", "a:": "", ":1": "", "a:0": "", "a:65536": "", "a:-1": "", "a:1;": "", `a";x:1`: "", "a b:1": "", "[fe80::1%eth0]:1": "", "a*:1": "", "ä:1": "",
+		"": "", "a": "", "a:": "", ":1": "", "a:0": "", "a:65536": "", "a:-1": "", "a:1;": "", `a";x:1`: "", "a b:1": "", "[fe80::1%eth0]:1": "", "a*:1": "", "http://a:1": "", "https://": "", "ä:1": "",
 	} {
 		a, ok := guide.ParseAddress(text)
 		if ok != (want != "") || ok && a.String() != want {
