@@ -15,8 +15,8 @@ import (
 func doctorCommand() command {
 	return command{
 		name: "doctor", usage: "look for what keeps Jay from working on this machine, and say what to do",
-		text: "Checks the configuration, the listeners' ports, name resolution, clock, limits of descriptors and memory, the admin\n" +
-			"address and interception, with or without a running Jay. As root it sees the packet filter's rules, too. It changes\n" +
+		text: "Checks the configuration, the listeners' ports, name resolution, parents, clock, limits of descriptors and memory, the\n" +
+			"admin address and interception, with or without a running Jay. As root it sees the packet filter's rules, too. It changes\n" +
 			"nothing. Exits with 0 when nothing stands in the way, otherwise with 1.",
 		example: "sudo jay doctor --config /etc/jay.yaml",
 		flags: []ownFlag{

@@ -55,6 +55,9 @@ func TestDiagnose(t *testing.T) {
 		{"resolver fails", func(f *facts) { f.names[0].err = errors.New("SERVFAIL") }, "problem names: does not resolve example.com: SERVFAIL; dns-servers"},
 		{"name unknown", func(f *facts) { f.names[0].notFound, f.names[0].err = true, errors.New("NXDOMAIN") }, ""},
 		{"one of two resolvers", func(f *facts) { f.names = append(f.names, nameFact{server: "b", timeout: true, err: errors.New("x")}) }, "warning names: b does not answer; dns-servers"},
+		{"resolver silent behind parents", func(f *facts) { f.names[0].timeout, f.names[0].err, f.behind = true, errors.New("x"), true }, "warning names: does not answer; dns-servers"},
+		{"parent gone", func(f *facts) { f.parents = []parentFact{{"a:1", nil}, {"b:2", errors.New("connection refused")}} },
+			"problem parents: b:2 cannot be connected to: connection refused; take it out"},
 		{"clock before the program", func(f *facts) { f.clock.now = f.clock.built.Add(-time.Hour); f.clock.url = "" }, "problem clock: is before this program was built; NTP"},
 		{"clock wrong", func(f *facts) { f.clock.date = f.clock.now.Add(10 * time.Minute) }, "problem clock: -10m0s off; NTP"},
 		{"clock off", func(f *facts) { f.clock.date = f.clock.now.Add(-time.Minute) }, "warning clock: 1m0s off; NTP"},
@@ -159,8 +162,8 @@ func TestDoctor(t *testing.T) {
 	}
 
 	r := start(t, "--listen", free, "--admin", freeAddress(t))
-	d, code = doctorRun(t, "--listen", free, "--admin", r.adminAddr(t), "--online", "--url", origin.URL)
-	if code != 0 || d.level("ports", "is Jay's") != levelGood || d.level("admin", "answers at") != levelGood || d.level("online", "") != levelGood {
+	d, code = doctorRun(t, "--listen", free, "--admin", r.adminAddr(t), "--online", "--url", origin.URL, "--parent", origin.URL, "--parent", "direct")
+	if code != 0 || d.level("parents", strings.TrimPrefix(origin.URL, "http://")) != levelGood || d.level("ports", "is Jay's") != levelGood || d.level("admin", "answers at") != levelGood || d.level("online", "") != levelGood {
 		t.Errorf("with a Jay: exit %d, %+v; want 0", code, d)
 	}
 

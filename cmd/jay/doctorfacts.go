@@ -11,6 +11,8 @@ type facts struct {
 	admin       adminFact
 	ports       []portFact
 	names       []nameFact
+	parents     []parentFact
+	behind      bool // all that no rule decides otherwise goes through parents
 	clock       clockFact
 	descriptors int64 // that the process, or the Jay that runs, may open; 0: unknown
 	connections int   // that it may have to serve at once
@@ -53,6 +55,12 @@ type nameFact struct {
 	timeout   bool
 	notFound  bool  // it answers, but knows of no such name
 	err       error // it does not answer, or wrongly
+}
+
+// parentFact is about another proxy on the way to origins.
+type parentFact struct {
+	address string
+	err     error // why it cannot be connected to
 }
 
 // clockFact is what this machine's clock says, and another one.

@@ -11,7 +11,7 @@ import (
 // diagnose concludes from facts what is good and what is not. It does nothing else.
 func diagnose(f *facts) []finding {
 	var all []finding
-	for _, check := range []func(*facts) []finding{findAdmin, findPorts, findNames, findClock, findDescriptors, findMemory, findInterception} {
+	for _, check := range []func(*facts) []finding{findAdmin, findPorts, findNames, findParents, findClock, findDescriptors, findMemory, findInterception} {
 		all = append(all, check(f)...)
 	}
 	return all
@@ -82,9 +82,22 @@ func findNames(f *facts) []finding {
 				found.Text = fmt.Sprintf("%s does not answer", n.server)
 			}
 			found.Advice = "see that this machine can reach it, or name other resolvers: dns-servers"
-			if works {
+			if works || f.behind {
 				found.Level = levelWarning
 			}
+		}
+		all = append(all, found)
+	}
+	return all
+}
+
+func findParents(f *facts) []finding {
+	var all []finding
+	for _, p := range f.parents {
+		found := finding{Check: "parents", Level: levelGood, Text: p.address + " can be connected to"}
+		if p.err != nil {
+			found.Level, found.Text = levelProblem, fmt.Sprintf("%s cannot be connected to: %v", p.address, p.err)
+			found.Advice = "see that it runs and that this machine can reach it, or take it out of parent and parents"
 		}
 		all = append(all, found)
 	}

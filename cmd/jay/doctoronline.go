@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jayproxy/jay/config"
 	"github.com/jayproxy/jay/proxy"
+	"github.com/jayproxy/jay/proxy/resolve"
 )
 
 // lookOnline fetches a URL through the Jay that runs or, if there is none, through one of its own with the same
@@ -77,4 +80,38 @@ func fetchDate(ctx context.Context, address string, target *url.URL) (time.Time,
 	}
 	date, _ := http.ParseTime(resp.Header.Get("Date")) // the zero time says that there is none
 	return date, nil
+}
+
+// lookParents connects to each of the parents.
+func lookParents(ctx context.Context, c *config.Config) (all []parentFact) {
+	urls := slices.Clone(c.Parent)
+	for i := range c.Parents {
+		urls = append(urls, c.Parents[i].Use...)
+	}
+	r := resolve.New(nameOptions(c))
+	defer r.Close()
+	for _, text := range urls {
+		u, err := config.ParseParent(text)
+		known := slices.ContainsFunc(all, func(p parentFact) bool { return p.address == u.Address() })
+		if err == nil && u.Scheme != "" && !known {
+			all = append(all, parentFact{u.Address(), connects(ctx, r, u)})
+		}
+	}
+	return all
+}
+
+// connects connects to a parent for a moment.
+func connects(ctx context.Context, r *resolve.Resolver, u config.ParentURL) error {
+	ctx, cancel := context.WithTimeout(ctx, doctorWait)
+	defer cancel()
+	addrs, err := r.Lookup(ctx, u.Host)
+	var d net.Dialer
+	for _, a := range addrs {
+		var nc net.Conn
+		nc, err = d.DialContext(ctx, "tcp", netip.AddrPortFrom(a, u.Port).String())
+		if err == nil {
+			return nc.Close()
+		}
+	}
+	return err
 }
