@@ -1,15 +1,21 @@
 package e2e
 
+//lint:file-ignore SA1019 net/http's own client, which is to replace http2.Transport, sends no http:// URLs over TLS
+
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +24,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
+	"github.com/jayproxy/jay/e2e/conformance"
 	"github.com/jayproxy/jay/e2e/origin"
 	"github.com/jayproxy/jay/e2e/process"
 	"github.com/jayproxy/jay/e2e/rawhttp"
@@ -205,6 +214,94 @@ func TestSecure_clientCertificate(t *testing.T) {
 		}
 		c.Close()
 	}
+}
+
+// TestSecure_conformance runs the cases of the public test suite over HTTP/2.
+// What passes over HTTP/1.1 must pass here, save for requests that HTTP/2 has no
+// words for.
+func TestSecure_conformance(t *testing.T) {
+	t.Parallel()
+	suites := loadCases(t)
+	s := startSecure(t)
+	results, err := conformance.Run(suites, conformance.Via{Proxy: s.addr, Do: s.speaker(t)}, func(c *conformance.Case) bool { return !c.CDNOnly })
+	must(t, err)
+	conformance.Resolve(results)
+	fmt.Print(conformance.Report("h2", results))
+	listed, passed := readList(t), 0
+	for _, r := range results {
+		switch {
+		case r.Outcome == conformance.Pass:
+			passed++
+		case strings.Contains(r.Detail, errUnspeakable.Error()):
+			t.Logf("cannot be asked: %s", r.Name())
+		case listed[r.Name()]:
+			t.Errorf("lost: %s %s %s: %s (%s)", r.Name(), r.Case.Kind, r.Outcome, r.Detail, r.Case.Name)
+		}
+	}
+	if passed < 100 || s.protocols()["HTTP/1.1"] > 0 {
+		t.Errorf("%d cases have passed, protocols %v; want hundreds, over HTTP/2", passed, s.protocols())
+	}
+}
+
+// errUnspeakable means that a request cannot be expressed in HTTP/2.
+var errUnspeakable = errors.New("no request of HTTP/2")
+
+// speaker sends requests that are written in HTTP/1.1 over connections of
+// HTTP/2, many at a time.
+func (s *secureJay) speaker(t *testing.T) func(string) (*rawhttp.Response, error) {
+	t.Helper()
+	tr := &http2.Transport{DisableCompression: true}
+	conns := make(chan *http2.ClientConn, 4)
+	for range cap(conns) {
+		c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: s.trust, ServerName: "localhost", NextProtos: []string{"h2"}})
+		must(t, err)
+		t.Cleanup(func() { c.Close() })
+		cc, err := tr.NewClientConn(c)
+		must(t, err)
+		conns <- cc
+	}
+	return func(text string) (*rawhttp.Response, error) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+		if err != nil {
+			return nil, err
+		}
+		r.RequestURI = ""
+		for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Transfer-Encoding"} {
+			if r.Header.Get(name) != "" {
+				return nil, errUnspeakable
+			}
+		}
+		if _, ok := r.Header["User-Agent"]; !ok {
+			r.Header["User-Agent"] = nil // or the transport would add its own
+		}
+		cc := <-conns
+		conns <- cc
+		var interim []rawhttp.Response
+		trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			interim = append(interim, *headOnly(code, http.Header(h)))
+			return nil
+		}}
+		res, err := cc.RoundTrip(r.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
+		if err != nil {
+			return nil, err
+		}
+		defer res.Body.Close()
+		answer := headOnly(res.StatusCode, res.Header)
+		answer.Interim = interim
+		answer.Body, answer.Err = io.ReadAll(res.Body)
+		return answer, answer.Err
+	}
+}
+
+// headOnly is a response without its body.
+func headOnly(code int, h http.Header) *rawhttp.Response {
+	r := &rawhttp.Response{StatusLine: rawhttp.StatusLine{Version: "HTTP/1.1", Code: code}}
+	for name, values := range h {
+		for _, v := range values {
+			r.Fields = append(r.Fields, rawhttp.Field{Name: name, Value: v})
+		}
+	}
+	return r
 }
 
 // TestProxyProtocol: a sender's header says who the client is, on the plain, the
