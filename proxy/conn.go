@@ -45,12 +45,13 @@ type conn struct {
 	proven proven         // the name that dst has
 	state  atomic.Int32
 
-	secure  *tls.Config // nil: no TLS
-	name    string      // the name that the client has connected to, if it told (SNI)
-	fronted bool        // a PROXY header says who the client is
-	counted bool        // among those of its client
-	h2      *h2.Conn    // the client speaks HTTP/2: requests come as streams; set under p.mu
-	stream  *h2.Stream  // this is such a request, and nc the same
+	secure  *tls.Config    // nil: no TLS
+	at      netip.AddrPort // where the client has connected to, as the PROXY header says
+	name    string         // the name that the client has connected to, if it told (SNI)
+	fronted bool           // a PROXY header says who the client is
+	counted bool           // among those of its client
+	h2      *h2.Conn       // the client speaks HTTP/2: requests come as streams; set under p.mu
+	stream  *h2.Stream     // this is such a request, and nc the same
 
 	req    wire.Request // the request at hand; reused
 	out    []byte       // bytes to be written; borrowed while an exchange runs

@@ -55,7 +55,10 @@ func (c *conn) readConveyed() bool {
 		return false
 	}
 	if from := addrPort(h.SourceAddr); h.Command.IsProxy() && from.IsValid() {
-		c.client, c.dst = from, addrPort(h.DestinationAddr)
+		c.client, c.at = from, addrPort(h.DestinationAddr)
+	}
+	if c.mode == Redirect || c.mode == TProxy {
+		c.dst = c.at
 	}
 	c.p.mu.Lock()
 	room := c.p.count(c)

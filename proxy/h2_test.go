@@ -166,12 +166,12 @@ func TestH2_refusedTunnel(t *testing.T) {
 func TestH2_trailers(t *testing.T) {
 	inSecureBubble(t, Options{}, func(a *ask) string {
 		a.say("HTTP/1.1 103 Early Hints\r\nLink: </style>\r\n\r\n")
-		return strings.TrimSuffix(chunked("Cache-Control: no-store\r\n", "one", "two"), "\r\n") + "Check: sum\r\n\r\n"
+		return strings.TrimSuffix(chunked("Cache-Control: no-store\r\nETag: \"1\"\r\nTrailer: Check, ETag\r\n", "one", "two"), "\r\n") + "Check: sum\r\n\r\n"
 	}, func(t *testing.T, w *world, dial func() *tls.Conn) {
 		req := h2Request("POST", host+"/", struct{ io.Reader }{strings.NewReader("body")})
 		req.Trailer = http.Header{"Digest": {"abc"}}
 		res, body := h2Do(t, client2(t, dial()), req)
-		if body != "onetwo" || res.Trailer.Get("Check") != "sum" {
+		if body != "onetwo" || res.Trailer.Get("Check") != "sum" || res.Trailer.Get("ETag") != "" {
 			t.Errorf("got %q, trailers %v; want onetwo, Check: sum", body, res.Trailer)
 		}
 		if a := w.origin.last(); a.body != "body" || a.get("Transfer-Encoding") != "chunked" || a.get("Trailer") != "Digest" {

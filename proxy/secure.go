@@ -131,7 +131,11 @@ func (c *conn) serveStreams(t *tls.Conn) {
 func (c *conn) serveStream(s *h2.Stream) {
 	r := &conn{
 		p: c.p, opt: c.p.opt(), nc: s, raw: s, stream: s, mode: c.mode, client: c.client, local: c.local,
-		fronted: c.fronted, secure: c.secure, name: c.name, persistent: true,
+		fronted: c.fronted, secure: c.secure, at: c.at, name: c.name, persistent: true,
+	}
+	if !r.mayAsk() { // any more: the settings may have changed since the client was let in
+		s.Reset()
+		return
 	}
 	if !c.p.rememberStream(r) {
 		c.p.stats.refusedClients.Add(1)
@@ -163,13 +167,13 @@ func (c *conn) isSelf(authority string) bool {
 		return strings.EqualFold(host, c.name)
 	}
 	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap() == at.Addr()
+	return err == nil && a.Unmap().WithZone("") == at.Addr().WithZone("")
 }
 
 // reached is the address that the client has connected to.
 func (c *conn) reached() netip.AddrPort {
-	if c.dst.IsValid() {
-		return c.dst
+	if c.at.IsValid() {
+		return c.at
 	}
 	return addrPort(c.nc.LocalAddr())
 }

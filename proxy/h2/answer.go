@@ -103,6 +103,7 @@ func (s *Stream) sendHead(head string) error {
 	s.answered = true
 	s.left = s.expected()
 	s.w.WriteHeader(s.response.Status)
+	clear(h) // what is in it at the end of the stream may become a trailer
 	return nil
 }
 
