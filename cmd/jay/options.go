@@ -74,7 +74,7 @@ func proxyOptions(c *config.Config) (proxy.Options, error) {
 // guideOptions puts into o what clients are told about how to reach the proxy. It fails for destinations that cannot be
 // written into a PAC file.
 func guideOptions(o *proxy.Options, c *config.Config) error {
-	for _, text := range slices.Concat(c.PACProxy, c.Listen) {
+	for _, text := range slices.Concat(c.PACProxy, c.Listen, c.ListenTLS) {
 		if a, ok := guide.ParseAddress(text); ok {
 			o.Names = append(o.Names, a.Host)
 		}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -313,6 +314,28 @@ func TestListenError(t *testing.T) {
 }
 
 // TestProxyOptions checks the settings whose meaning the mapping turns around.
+// TestGuideOptions checks what clients are told about how to reach the proxy.
+func TestGuideOptions(t *testing.T) {
+	c := config.Default()
+	c.Listen, c.ListenTLS = []string{":3128", "jay.example:3128"}, []string{"secure.example:3130"}
+	c.PACProxy, c.PACDirect, c.PACFallback = []string{"https://proxy.example:3130", "[2001:db8::1]:3128"}, []string{".corp.example"}, false
+	o, err := proxyOptions(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"jay.example", "secure.example", "proxy.example"} {
+		if !slices.Contains(o.Names, name) {
+			t.Errorf("the names %q lack %s", o.Names, name)
+		}
+	}
+	if len(o.PACProxies) != 2 || o.PACProxies[0].URL() != "https://proxy.example:3130" || o.PACProxies[1].URL() != "http://[2001:db8::1]:3128" || !o.PACStrict {
+		t.Errorf("got %v, strict %v", o.PACProxies, o.PACStrict)
+	}
+	if got, want := o.PACDirect.NoProxy(), "localhost,127.0.0.1,::1,.corp.example"; got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+}
+
 func TestProxyOptions(t *testing.T) {
 	c := config.Default().Resolve(config.Host{Memory: 1 << 30, Descriptors: 1000})
 	o, err := proxyOptions(&c)
