@@ -44,6 +44,7 @@ type Config struct {
 	TLSClientCA       string         // PEM file with authorities of which clients of ListenTLS need a certificate; empty: they need none
 	ProxyProtocolFrom []netip.Prefix // machines whose PROXY headers are believed
 	ProxyProtocolAt   []string       // the addresses where they are; empty: all
+	ReusePort         bool           // whether other processes of the same user may listen on the same addresses
 	Name              string         // pseudonym in Via; empty: one is generated
 
 	PACDirect   []string // destinations that the PAC file sends past the proxy

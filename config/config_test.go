@@ -77,7 +77,7 @@ func TestOptions(t *testing.T) {
 var other = map[string][]string{
 	"listen": {":8080", "[::1]:3128"}, "listen-tls": {"[::]:3130"}, "tls-cert": {"/etc/jay/cert.pem"}, "tls-key": {"/etc/jay/key.pem"},
 	"tls-client-ca": {"/etc/jay/clients.pem"}, "proxy-protocol-from": {"192.0.2.0/24", "2001:db8::/32"}, "proxy-protocol-at": {":8080"},
-	"intercept": {":3129"}, "intercept-mode": {"host"}, "name": {"jay-1"},
+	"intercept": {":3129"}, "intercept-mode": {"host"}, "reuse-port": {"true"}, "name": {"jay-1"},
 	"pac-direct": {".example.com", "web-*.example.org", "192.0.2.0/24"}, "pac-proxy": {"https://proxy.example.com:3130", "[2001:db8::1]:3128"}, "pac-fallback": {"false"},
 	"cache-size": {"100MiB"}, "max-object-size": {"1MiB"}, "fill-size": {"20MiB"}, "max-variants": {"7"},
 	"max-ranges": {"2"}, "targeted-cache-control": {"CDN-Cache-Control", "Jay-Cache-Control"},

@@ -69,6 +69,10 @@ func listenOptions() []Option {
 		Help:  "which of the addresses above they connect to; all of them when empty",
 		field: func(c *Config) any { return &c.ProxyProtocolAt },
 	}, {
+		Name: "reuse-port", Default: "false", Category: catListen,
+		Help:  "let another Jay of the same user listen on the same addresses, so that it can take the place of this one without refusing a connection (Linux)",
+		field: func(c *Config) any { return &c.ReusePort },
+	}, {
 		Name: "name", Arg: "TOKEN", Category: catListen, check: checkName,
 		Help:  "this proxy's name in Via, by which it recognises loops; generated when empty",
 		field: func(c *Config) any { return &c.Name },

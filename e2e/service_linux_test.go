@@ -219,6 +219,33 @@ func TestService_transparent(t *testing.T) {
 // client repeats a request.
 func TestServiceRestart(t *testing.T) {
 	t.Parallel()
+	f, addr := socketOf(t, false)
+	m := startManager(t)
+	j := m.start([]*os.File{f}, "explicit", nil)
+	restartUnderLoad(t, addr, func() {
+		must(t, j.Stop())
+		j = m.start([]*os.File{f}, "explicit", nil)
+	})
+}
+
+// TestReusePort: nor do they where the new process starts beside the old one.
+func TestReusePort(t *testing.T) {
+	t.Parallel()
+	addr := process.FreeAddr()
+	start := func() *process.Jay {
+		return startJayWith(t, process.Options{Listen: addr, Intercept: "none", Args: []string{"--reuse-port"}})
+	}
+	j := start()
+	restartUnderLoad(t, addr, func() {
+		next := start()
+		must(t, j.Stop())
+		j = next
+	})
+}
+
+// restartUnderLoad calls restart again and again while clients use the proxy.
+func restartUnderLoad(t *testing.T, addr string, restart func()) {
+	t.Helper()
 	const restarts, between = 6, 600
 	o := startOrigin(t, func(x *origin.Exchange) {
 		switch {
@@ -235,10 +262,7 @@ func TestServiceRestart(t *testing.T) {
 			x.OK("answer")
 		}
 	})
-	f, addr := socketOf(t, false)
 	l := &load{t: t, proxy: addr, origin: o.Addr(), end: make(chan struct{})}
-	m := startManager(t)
-	j := m.start([]*os.File{f}, "explicit", nil)
 	for i := range 4 {
 		l.clients.Go(func() { l.raw(i, 1<<30) }) // keeps its connection
 		l.clients.Go(func() { l.raw(i, 1) })     // a new one for each request
@@ -247,8 +271,7 @@ func TestServiceRestart(t *testing.T) {
 	l.clients.Go(l.goClient)
 	for i := range restarts {
 		eventually(t, "requests", func() bool { return l.done.Load() >= int64(between*(i+1)) })
-		must(t, j.Stop())
-		j = m.start([]*os.File{f}, "explicit", nil)
+		restart()
 	}
 	eventually(t, "requests after the last restart", func() bool { return l.done.Load() >= between*(restarts+1) })
 	close(l.end)

@@ -53,7 +53,7 @@ func loopbackProxy(t testing.TB, o Options) (p *Proxy, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := Listen(context.Background(), "127.0.0.1:0", Explicit)
+	ln, err := Listen(context.Background(), "127.0.0.1:0", Explicit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

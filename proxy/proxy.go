@@ -237,9 +237,15 @@ var errFault = errors.New("proxy: internal error")
 // anything had to be cut.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.closing.Store(true)
+	parting := time.AfterFunc(partingWait, p.closeIdle)
+	defer parting.Stop()
 	p.mu.Lock()
 	for ln := range p.listeners {
-		ln.Close()
+		if handOver(ln) {
+			time.AfterFunc(partingWait, func() { ln.Close() })
+		} else {
+			ln.Close()
+		}
 	}
 	p.drainStreams()
 	p.mu.Unlock()
@@ -249,8 +255,6 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		p.gone.Wait()
 		close(drained)
 	}()
-	parting := time.AfterFunc(partingWait, p.closeIdle)
-	defer parting.Stop()
 	var err error
 	select {
 	case <-drained:

@@ -87,9 +87,10 @@ const ip6tOriginalDst = 80
 // serves IPv4 as well.
 //
 // It needs the capability CAP_NET_ADMIN; the error says so when that is what is
-// missing, and then is a fs.ErrPermission.
-func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
-	lc := net.ListenConfig{Control: controlTransparent}
+// missing, and then is a fs.ErrPermission. The function control, unless it is
+// nil, prepares the socket further, as that of a net.ListenConfig.
+func ListenTransparent(ctx context.Context, address string, control func(network, address string, raw syscall.RawConn) error) (net.Listener, error) {
+	lc := net.ListenConfig{Control: transparentWith(control)}
 	// A listener for Multipath TCP would accept sockets that cannot be spliced.
 	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(ctx, "tcp", address)

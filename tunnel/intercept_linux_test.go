@@ -114,7 +114,7 @@ func TestListenTransparent_TPROXY(t *testing.T) {
 				l.rules(kind, nftTransparent, iptablesTransparent)
 				l.run(l.router, transparentRoutes...)
 				l.serve()
-				saw := l.relay(func() (net.Listener, error) { return tunnel.ListenTransparent(t.Context(), listener) },
+				saw := l.relay(func() (net.Listener, error) { return tunnel.ListenTransparent(t.Context(), listener, nil) },
 					func(c net.Conn) (netip.AddrPort, error) { return unmapped(c.LocalAddr()), nil })
 				l.check(l.fromClient, saw, serverAddr)
 				if listener == "[::]:3130" {
@@ -153,7 +153,7 @@ func TestListenTransparent_Permission(t *testing.T) {
 				return
 			}
 		}
-		_, err = tunnel.ListenTransparent(t.Context(), "127.0.0.1:0")
+		_, err = tunnel.ListenTransparent(t.Context(), "127.0.0.1:0", nil)
 	}()
 	<-done
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
@@ -165,12 +165,12 @@ func TestListenTransparent_AddressInUse(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("listening transparently needs root")
 	}
-	l, err := tunnel.ListenTransparent(t.Context(), "127.0.0.1:0")
+	l, err := tunnel.ListenTransparent(t.Context(), "127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := tunnel.ListenTransparent(t.Context(), l.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := tunnel.ListenTransparent(t.Context(), l.Addr().String(), nil); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got %v; want %v", err, syscall.EADDRINUSE)
 	}
 }

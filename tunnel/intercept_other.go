@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"syscall"
 )
 
 // OriginalDst needs Linux; elsewhere its error is an errors.ErrUnsupported.
@@ -17,7 +18,7 @@ func OriginalDst(c *net.TCPConn) (netip.AddrPort, error) {
 }
 
 // ListenTransparent needs Linux; elsewhere its error is an errors.ErrUnsupported.
-func ListenTransparent(ctx context.Context, address string) (net.Listener, error) {
+func ListenTransparent(context.Context, string, func(string, string, syscall.RawConn) error) (net.Listener, error) {
 	return nil, fmt.Errorf("tunnel: transparent listening (TPROXY): not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 

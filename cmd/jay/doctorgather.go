@@ -151,7 +151,7 @@ func lookPorts(ctx context.Context, c *config.Config) (all []portFact) {
 // lookPort looks at one address by listening on it for a moment.
 func lookPort(ctx context.Context, option, address string, mode proxy.Mode, secure bool) portFact {
 	p := portFact{option: option, address: address}
-	ln, err := proxy.Listen(ctx, address, mode)
+	ln, err := proxy.Listen(ctx, address, mode, nil)
 	switch {
 	case err == nil:
 		ln.Close()

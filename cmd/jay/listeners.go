@@ -23,6 +23,7 @@ type place struct {
 	socket  *socket // that was handed over for the place; nil: it is to be opened
 	secure  bool    // clients speak TLS to it
 	fronted bool    // there may be PROXY headers
+	shared  bool    // other processes may listen there, too
 }
 
 // String names the place in messages.
@@ -53,6 +54,7 @@ func placesOf(c *config.Config, handed sockets) []place {
 	}
 	for i := range all {
 		pl := &all[i]
+		pl.shared = c.ReusePort
 		if pl.socket = handed.find(pl.address); pl.socket != nil && !pl.admin {
 			pl.mode = pl.socket.mode(pl.mode)
 		}
@@ -65,10 +67,14 @@ func (pl place) open(ctx context.Context) (net.Listener, error) {
 	if pl.socket != nil {
 		return pl.socket.listen(pl)
 	}
-	if pl.admin {
-		return admin.Listen(ctx, pl.address)
+	var control func(network, address string, raw syscall.RawConn) error
+	if pl.shared {
+		control = proxy.Beside
 	}
-	return proxy.Listen(ctx, pl.address, pl.mode)
+	if pl.admin {
+		return admin.Listen(ctx, pl.address, control)
+	}
+	return proxy.Listen(ctx, pl.address, pl.mode, control)
 }
 
 // listener is an open socket at its place.

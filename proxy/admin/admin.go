@@ -133,11 +133,12 @@ func (s *Server) Configure(o Options) {
 }
 
 // Listen opens the listener for an address: host:port, or unix: and the path of a socket, which only its owner may use. A
-// socket that nobody listens on any more is replaced.
-func Listen(ctx context.Context, address string) (net.Listener, error) {
+// socket that nobody listens on any more is replaced. The function control, unless it is nil, prepares a TCP socket, as that of
+// a net.ListenConfig.
+func Listen(ctx context.Context, address string, control func(network, address string, raw syscall.RawConn) error) (net.Listener, error) {
 	path, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
-		var lc net.ListenConfig
+		lc := net.ListenConfig{Control: control}
 		lc.SetMultipathTCP(false)
 		return lc.Listen(ctx, "tcp", address)
 	}

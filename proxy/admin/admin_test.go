@@ -79,7 +79,7 @@ func newRig(t *testing.T, o Options) *rig {
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	ln, err := Listen(t.Context(), "127.0.0.1:0")
+	ln, err := Listen(t.Context(), "127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,19 +438,19 @@ func TestSince(t *testing.T) {
 
 func TestListen_Unix(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.sock")
-	ln, err := Listen(t.Context(), "unix:"+path)
+	ln, err := Listen(t.Context(), "unix:"+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v; want mode 0600", info.Mode(), err)
 	}
-	if _, err := Listen(t.Context(), "unix:"+path); err == nil {
+	if _, err := Listen(t.Context(), "unix:"+path, nil); err == nil {
 		t.Error("a socket in use was replaced")
 	}
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	ln.Close()
-	again, err := Listen(t.Context(), "unix:"+path)
+	again, err := Listen(t.Context(), "unix:"+path, nil)
 	if err != nil {
 		t.Fatalf("a stale socket is not replaced: %v", err)
 	}
@@ -459,7 +459,7 @@ func TestListen_Unix(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if ln, err := Listen(t.Context(), "unix:"+plain); err == nil {
+	if ln, err := Listen(t.Context(), "unix:"+plain, nil); err == nil {
 		ln.Close()
 		t.Error("a file was replaced by a socket")
 	}
