@@ -129,7 +129,7 @@ const (
 type Stats struct {
 	Entries        int64 // stored variants
 	Bytes          int64 // bytes charged for them
-	Overhead       int64 // bytes of the admission counters, part of MaxBytes too
+	Overhead       int64 // bytes of the admission counters and of tables for entries that have left, part of MaxBytes too
 	MaxBytes       int64 // the bound for Bytes and Overhead together
 	MaxObjectBytes int64 // the effective limit for one body
 	Fills          int64 // fills that hold bytes

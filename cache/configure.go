@@ -53,11 +53,12 @@ func (s *Store[M]) resize(maxBytes int64) error {
 		s.counters = counters
 		s.replace(next)
 	}
+	s.reckon()
 	return nil
 }
 
-// replace puts another engine in the place of the one in use, and tells it of the main part, the oldest first. It has the
-// counters that fit, but how often keys were asked for it has to learn anew.
+// replace puts another engine in the place of the one in use, which has nothing in its queue, and tells it of the main
+// part, the oldest first. It has the counters that fit, but how often keys were asked for it has to learn anew.
 func (s *Store[M]) replace(next *engine) {
 	next.UpdateMaxCost(s.bounds.main)
 	for _, h := range s.mainHandles() {

@@ -71,7 +71,11 @@ func (s *Store[M]) shrink() {
 	}
 	for s.bytes.Load() > s.bounds.total && s.evictOne() {
 	}
+	s.trim()
+	for s.over(0) && s.evictOne() {
+	}
 	s.settle()
+	s.trim()
 }
 
 func (s *Store[M]) mainBytes() int64 {

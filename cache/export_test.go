@@ -103,8 +103,8 @@ func (s *Store[M]) Audit() error {
 		return fmt.Errorf("ristretto counts %d bytes; holds %d", s.engine.MaxCost()-s.engine.RemainingCost(), engineBytes)
 	case s.arena.bytes() > a.records+s.arena.reserve():
 		return fmt.Errorf("the arena takes %d bytes for records charged %d; may keep %d more", s.arena.bytes(), a.records, s.arena.reserve())
-	case a.bytes+s.overhead.Load()+s.arena.reserve() > s.maxBytes.Load():
-		return fmt.Errorf("%d bytes and %d of counters; bound %d", a.bytes, s.overhead.Load(), s.maxBytes.Load())
+	case a.bytes+s.overhead.Load()+s.idle()+s.arena.reserve() > s.maxBytes.Load():
+		return fmt.Errorf("%d bytes, %d of counters and %d of tables; bound %d", a.bytes, s.overhead.Load(), s.idle(), s.maxBytes.Load())
 	}
 	return nil
 }

@@ -191,11 +191,15 @@ func (s *Store[M]) unlink(h handle) {
 
 // grow doubles the table when there are more keys than chains.
 func (s *Store[M]) grow(sh *shard[M]) {
-	if sh.keys <= len(sh.table) {
-		return
+	if sh.keys > len(sh.table) {
+		s.rehash(sh, max(8, 2*len(sh.table)))
 	}
+}
+
+// rehash makes the table one of so many chains, a power of two.
+func (s *Store[M]) rehash(sh *shard[M], chains int) {
 	old := sh.table
-	sh.table = make([]uint32, max(8, 2*len(old)))
+	sh.table = make([]uint32, chains)
 	for _, number := range old {
 		for number != 0 {
 			n := s.node(number)
@@ -281,10 +285,9 @@ func (s *Store[M]) seen(v *View[M]) []*Entry[M] {
 }
 
 // chargeOf returns the bytes that e is charged for, kept as p says: the entry and what it points to, or its slot, and
-// for every entry the node, its number in a table that is at least half full, and ristretto's two maps of 8+48 and
-// 8+8 bytes with their spare slots.
+// for every entry its share of the tables.
 func (s *Store[M]) chargeOf(e *Entry[M], p packed) int64 {
-	const common = int64(unsafe.Sizeof(node{})) + 8 + 160
+	const common = nodeBytes + tableBytes
 	if p.size > 0 {
 		return common + s.arena.charge(p.size)
 	}

@@ -1,6 +1,9 @@
 package cache
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Places of a node. A node begins in the window and may move to the main list once.
 const (
@@ -62,11 +65,22 @@ func (n *node) present(h handle) bool {
 // pageNodes is the number of nodes that are made together.
 const pageNodes = 16
 
-// nodes is a shard's nodes by number. Numbers begin with the first page's second node, since 0 means none.
+// page is nodes with successive numbers.
+type page [pageNodes]node
+
+// nodes is a shard's nodes by number. The number 0 is no node's, since it means none.
 type nodes struct {
-	pages atomic.Pointer[[]*[pageNodes]node] // written under the shard's lock
-	free  uint32                             // the first free node
-	made  uint32                             // numbers handed out so far
+	pages atomic.Pointer[[]*page] // written under the shard's lock
+	count int                     // pages, without those that were given back
+	given []vacancy               // what was given back
+	free  uint32                  // the first free node
+}
+
+// vacancy is where a page was given back. Nodes that are made there begin with a state that is later than that of those
+// before them, so that the handles of these stay invalid.
+type vacancy struct {
+	page  int
+	state uint32
 }
 
 // node returns the node of a number, whose low bits tell the shard.
@@ -80,10 +94,10 @@ func (t *nodes) get(i uint32) *node {
 
 // take returns the index of a node that is not in use; it is alive from now on. The caller holds the shard's lock.
 func (t *nodes) take() uint32 {
-	i := t.free
-	if i == 0 {
-		i = t.grow()
+	if t.free == 0 {
+		t.grow()
 	}
+	i := t.free
 	n := t.get(i)
 	t.free = n.next
 	n.at, n.next, n.variant, n.version, n.newer, n.older = 0, 0, 0, 0, 0, 0
@@ -92,19 +106,67 @@ func (t *nodes) take() uint32 {
 	return i
 }
 
-// grow returns an index never used before.
-func (t *nodes) grow() uint32 {
-	t.made++
-	if t.made == 1 || t.made%pageNodes == 0 {
-		var pages []*[pageNodes]node
-		if p := t.pages.Load(); p != nil {
-			pages = *p
-		}
-		pages = append(pages, new([pageNodes]node))
-		t.pages.Store(&pages)
+// grow makes a page of free nodes.
+func (t *nodes) grow() {
+	var pages []*page
+	if p := t.pages.Load(); p != nil {
+		pages = *p
 	}
-	return t.made
+	fresh, at := new(page), vacancy{page: len(pages)}
+	if n := len(t.given); n > 0 {
+		at, t.given = t.given[n-1], t.given[:n-1]
+		pages = slices.Clone(pages) // somebody may be reading the other one
+		pages[at.page] = fresh
+	} else {
+		pages = append(pages, fresh)
+	}
+	for i := pageNodes - 1; i >= 0; i-- {
+		if number := uint32(at.page*pageNodes + i); number != 0 {
+			fresh[i].state.Store(at.state)
+			fresh[i].next, t.free = t.free, number
+		}
+	}
+	t.count++
+	t.pages.Store(&pages)
 }
+
+// trim gives back the pages of which no node is in use: none, whose nodes are dead and stay so, takes their place for
+// those who still have a number. The caller holds the shard's lock.
+func (t *nodes) trim(none *page) {
+	if t.count == 0 {
+		return
+	}
+	pages := slices.Clone(*t.pages.Load())
+	free, unused := make([]uint32, 0, t.count*pageNodes), make([]int, len(pages))
+	unused[0] = 1 // the number 0
+	for i := t.free; i != 0; i = t.get(i).next {
+		free = append(free, i)
+		unused[i/pageNodes]++
+	}
+	for i, p := range pages {
+		if unused[i] < pageNodes {
+			continue
+		}
+		at := vacancy{page: i}
+		for j := range p {
+			at.state = max(at.state, p[j].state.Load())
+		}
+		t.given = append(t.given, at)
+		pages[i] = none
+		t.count--
+	}
+	t.free = 0
+	for _, i := range free {
+		if pages[i/pageNodes] != none {
+			t.get(i).next, t.free = t.free, i
+		}
+	}
+	t.pages.Store(&pages)
+}
+
+// room returns how many nodes there are, those in use and others, without the first page's: that belongs to what every
+// store costs.
+func (t *nodes) room() int64 { return int64(max(t.count-1, 0)) * pageNodes }
 
 // give takes a node back, which is dead. The caller holds the shard's lock.
 func (t *nodes) give(i uint32) {

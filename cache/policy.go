@@ -31,6 +31,7 @@ const (
 // bounds are the byte limits that follow from MaxBytes.
 type bounds struct {
 	total  int64 // of all entries: MaxBytes without the counters and what the arena may hold in reserve
+	idle   int64 // what the tables took for entries that have left when the next two were computed
 	window int64 // of the window, unless a single entry is larger
 	main   int64 // of what ristretto holds
 	object int64 // of one entry with all that it is charged for
@@ -39,8 +40,10 @@ type bounds struct {
 // setBounds computes the bounds for a store of maxBytes. The caller holds writer, or is New.
 func (s *Store[M]) setBounds(maxBytes int64) {
 	total := maxBytes - s.overhead.Load() - s.arena.reserve()
-	s.bounds = bounds{total: total, window: total / 10, object: maxBytes/8 + maxBytes/32}
-	s.bounds.main = total - s.bounds.window - total/64
+	s.bounds = bounds{total: total, idle: s.idle(), object: maxBytes/8 + maxBytes/32}
+	free := max(total-s.bounds.idle, total/8)
+	s.bounds.window = free / 10
+	s.bounds.main = free - s.bounds.window - free/64
 	s.maxBytes.Store(maxBytes)
 	object := maxBytes / 8
 	if s.objectOption > 0 {
@@ -126,13 +129,15 @@ func (s *Store[M]) install(e *Entry[M], p packed, charge int64, old *Entry[M]) b
 		s.bytes.Add(-charge)
 		return false
 	}
+	room := sh.nodes.room()
 	number := sh.nodes.take()*shardCount + uint32(hash%shardCount)
+	s.room.Add(sh.nodes.room() - room)
 	n := s.node(number)
 	n.hash, n.id, n.charge, n.place, n.known = hash, s.idOf(hash, e.Variant), charge, inWindow, false
 	s.keep(sh, number, e, p)
 	same, surplus := s.link(sh, number, e, s.maxVariants)
 	sh.mu.Unlock()
-	s.entries.Add(1)
+	s.high.Store(max(s.high.Load(), s.entries.Add(1)))
 	s.push(&s.window, number)
 	s.engine.Get(n.id) // the request that led here counts
 	s.succeed(n, same)
@@ -159,13 +164,15 @@ func (s *Store[M]) succeed(n *node, prev handle) {
 
 // makeRoom evicts until an entry of the given charge fits into the window and into the total.
 func (s *Store[M]) makeRoom(charge int64) {
+	s.trim()
+	s.reckon()
 	for s.window.last != 0 && s.window.bytes+charge > s.bounds.window {
 		s.offer(s.lifeOf(s.window.last))
 	}
-	if s.bytes.Load()+charge > s.bounds.total {
+	if s.over(charge) {
 		s.settle()
 	}
-	for s.bytes.Load()+charge > s.bounds.total && s.evictOne() {
+	for s.over(charge) && s.evictOne() {
 	}
 }
 

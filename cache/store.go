@@ -47,6 +47,8 @@ type Store[M any] struct {
 	overhead  atomic.Int64 // bytes of counters and ghosts
 	bytes     atomic.Int64
 	entries   atomic.Int64
+	high      atomic.Int64 // the most entries since the tables were trimmed; written under writer
+	room      atomic.Int64 // nodes that there are, see nodes.room; written under writer
 	counts    counts
 }
 
@@ -263,6 +265,10 @@ func (s *Store[M]) endPurge() {
 	if s.purging--; s.purging == 0 {
 		s.reborn = nil
 	}
+	if !s.closed {
+		s.trim()
+		s.reckon()
+	}
 }
 
 // rebornAfter returns what Swap gave a new node after the first seen of them.
@@ -317,7 +323,7 @@ func (s *Store[M]) Stats() Stats {
 	return Stats{
 		Entries:        s.entries.Load(),
 		Bytes:          s.bytes.Load(),
-		Overhead:       s.overhead.Load(),
+		Overhead:       s.overhead.Load() + s.idle(),
 		MaxBytes:       s.maxBytes.Load(),
 		MaxObjectBytes: s.maxObject.Load(),
 		Fills:          s.fills.count.Load(),
