@@ -12,6 +12,7 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
+	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/wire"
 )
 
@@ -221,4 +222,32 @@ func (d *dripping) Read(p []byte) (int, error) {
 	n := copy(p[:min(len(p), d.n)], d.b)
 	d.b = d.b[n:]
 	return n, nil
+}
+
+// TestConveyed_lane checks that where a client has connected to, by the header, decides nothing about where its requests
+// may go: hits are held to the ports and to the policy as if the client had come by itself.
+func TestConveyed_lane(t *testing.T) {
+	dns := &nameserver{addrs: map[string]string{"net.test": "1.2.3.4"}}
+	o := conveyedOptions()
+	o.DNS = dns.dns()
+	o.HTTPPorts = []PortRange{{First: 80, Last: 80}}
+	o.Policy = rulesOf(t, policy.Rule{Name: "no-net", Action: policy.Deny, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, To: []string{"1.2.3.0/24"}})
+	for _, mode := range []Mode{Explicit, ByHost} {
+		inBubble(t, o, always(respond(200, "body", "Cache-Control: max-age=60")), func(t *testing.T, w *world) {
+			for _, u := range []string{"http://1.2.4.4:81/", "http://net.test/"} {
+				if a := w.client().get(u); a.status != 200 {
+					t.Fatalf("%s from this machine: got %d; want 200", u, a.status)
+				}
+				c := w.fronted(mode, sender)
+				target, authority := u, strings.Split(u, "/")[2]
+				if mode == ByHost {
+					target = "/"
+				}
+				c.send("PROXY TCP4 10.1.2.3 198.51.100.1 5000 3128\r\nGET " + target + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n")
+				if a := c.read("GET"); a.status != 403 {
+					t.Errorf("%v %s: got %d %s; want 403", mode, u, a.status, a.cacheStatus())
+				}
+			}
+		})
+	}
 }

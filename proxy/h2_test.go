@@ -326,6 +326,28 @@ func TestH2_limits(t *testing.T) {
 	})
 }
 
+// TestH2_unreadUploads checks that uploads that an origin does not read hold up no other stream of the connection.
+func TestH2_unreadUploads(t *testing.T) {
+	inSecureBubble(t, Options{}, always(respond(200, "body", "Cache-Control: no-store")), func(t *testing.T, w *world, dial func() *tls.Conn) {
+		w.origin.raw = func(c net.Conn) {
+			defer c.Close()
+			time.Sleep(10 * time.Second)
+		}
+		cc := client2(t, dial())
+		for range 8 {
+			_, in := connect2(t, cc, "192.0.2.1:443")
+			go in.Write(make([]byte, 1<<20))
+		}
+		synctest.Wait()
+		w.origin.raw = nil
+		began := time.Now()
+		res, body := h2Do(t, cc, h2Request("POST", host+"/", strings.NewReader(strings.Repeat("x", 10_000))))
+		if res.StatusCode != 200 || body != "body" || time.Since(began) > time.Second {
+			t.Errorf("got %d %q after %v; want 200 at once", res.StatusCode, body, time.Since(began))
+		}
+	})
+}
+
 // raw2 is a client that writes frames as it likes.
 type raw2 struct {
 	t *testing.T
@@ -410,6 +432,7 @@ func TestH2_malformed_RFC9113_8_2(t *testing.T) {
 		{"no path", []string{":method", "GET", ":scheme", "http", ":authority", "192.0.2.1"}, "", "RST PROTOCOL_ERROR"},
 		{"empty path", []string{":method", "GET", ":scheme", "http", ":authority", "192.0.2.1", ":path", ""}, "", "RST PROTOCOL_ERROR"},
 		{"absolute path", []string{":method", "GET", ":scheme", "http", ":authority", "192.0.2.1", ":path", "http://evil/"}, "", "RST PROTOCOL_ERROR"},
+		{"asterisk of GET", []string{":method", "GET", ":scheme", "http", ":authority", "192.0.2.1", ":path", "*"}, "", "400"},
 		{"other scheme", []string{":method", "GET", ":scheme", "ftp", ":authority", "192.0.2.1", ":path", "/"}, "", "RST PROTOCOL_ERROR"},
 		{"two paths", get2(":path", "/b"), "", "RST PROTOCOL_ERROR"},
 		{"other host", get2("host", "evil"), "", "RST PROTOCOL_ERROR"},

@@ -1,13 +1,19 @@
 package proxy
 
+//lint:file-ignore SA1019 net/http's own client, which is to replace http2.Transport, sends no http:// URLs over TLS
+
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"github.com/jayproxy/jay/proxy/policy"
 	"github.com/jayproxy/jay/proxy/resolve"
@@ -91,6 +97,39 @@ func TestReconfigure_clients(t *testing.T) {
 		}
 		if n, err := b.r.Read(make([]byte, 1)); err == nil {
 			t.Errorf("who may not: got %d bytes; want the end of the connection", n)
+		}
+	})
+}
+
+// TestReconfigure_clientsH2 checks the same of HTTP/2, where the connection has no requests of its own.
+func TestReconfigure_clientsH2(t *testing.T) {
+	inBubble(t, Options{}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+		cert, pool := certificate(t, "127.0.0.1")
+		ln := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+		go w.p.ServeWith(ln, ListenOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+		dial := func(from string) *http2.ClientConn {
+			here, there := net.Pipe()
+			ln.conns <- &addressed{Conn: there, local: tcpAddr("10.0.0.1:3129"), remote: tcpAddr(from)}
+			t.Cleanup(func() { here.Close() })
+			return client2(t, tls.Client(here, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", NextProtos: []string{"h2"}}))
+		}
+		a, b := dial("10.0.0.7:1"), dial("10.0.0.8:1")
+		for _, cc := range []*http2.ClientConn{a, b} {
+			if res, _ := h2Do(t, cc, h2Request("GET", "http://93.184.216.34/", nil)); res.StatusCode != 200 {
+				t.Fatalf("before: got %d; want 200", res.StatusCode)
+			}
+		}
+		w.reconfigure(Options{AllowClients: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}})
+		if res, _ := h2Do(t, a, h2Request("GET", "http://93.184.216.34/", nil)); res.StatusCode != 200 {
+			t.Errorf("who may still ask: got %d; want 200", res.StatusCode)
+		}
+		if res, err := b.RoundTrip(h2Request("GET", "http://93.184.216.34/", nil)); err == nil {
+			t.Errorf("who may not: got %d; want none", res.StatusCode)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if !b.State().Closed {
+			t.Error("the connection of who may not ask is open")
 		}
 	})
 }

@@ -62,7 +62,13 @@ func (p *Proxy) Reconfigure(o Options) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closeConns(func(c *conn) bool {
-		return !c.local && !s.allows(c.client.Addr()) && c.state.CompareAndSwap(connIdle, connClosed)
+		if c.local || s.allows(c.client.Addr()) {
+			return false
+		}
+		if c.h2 != nil {
+			c.h2.Drain()
+		}
+		return c.state.CompareAndSwap(connIdle, connClosed)
 	})
 	return nil
 }

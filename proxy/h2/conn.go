@@ -26,11 +26,12 @@ import (
 // Protocol is how ALPN calls HTTP/2 over TLS (RFC 9113 §3.2).
 const Protocol = http2.NextProtoTLS
 
-// What a connection may hold: at most connWindow bytes of its streams' bodies wait to be read, streamWindow of one.
+// What a connection may hold: at most streamWindow bytes of each stream's body wait to be read. All streams together have
+// room for as much, or a few whose bodies nobody reads would hold up the others.
 const (
 	maxStreams   = 100
-	connWindow   = 256 << 10
-	streamWindow = 128 << 10
+	streamWindow = 64 << 10
+	connWindow   = maxStreams * streamWindow
 	frameSize    = 16 << 10
 )
 

@@ -14,6 +14,9 @@ import (
 // a byte too many would be a request too many.
 func (s *Stream) appendHead(dst []byte, self func(string) bool) ([]byte, bool) {
 	r := s.r
+	if r.RequestURI == "*" && r.Method != "OPTIONS" {
+		return nil, false
+	}
 	if !bare(r.Method) || !bare(r.Host) || !bare(r.RequestURI) || r.Method == "" {
 		return nil, false
 	}
