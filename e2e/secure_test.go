@@ -44,8 +44,14 @@ type secureJay struct {
 
 func startSecure(t *testing.T, args ...string) *secureJay {
 	t.Helper()
+	return startSecureAt(t, process.FreeAddr(), args...)
+}
+
+// startSecureAt is startSecure for an address of the test's choice.
+func startSecureAt(t *testing.T, addr string, args ...string) *secureJay {
+	t.Helper()
 	dir := t.TempDir()
-	s := &secureJay{addr: process.FreeAddr(), cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), trust: x509.NewCertPool()}
+	s := &secureJay{addr: addr, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), trust: x509.NewCertPool()}
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.host = "localhost:" + port
 	s.trust.AppendCertsFromPEM(s.renew(t))
@@ -56,7 +62,7 @@ func startSecure(t *testing.T, args ...string) *secureJay {
 // renew writes a new certificate, and returns it.
 func (s *secureJay) renew(t *testing.T) []byte {
 	t.Helper()
-	pair, ca, err := origin.SelfSigned("127.0.0.1", "localhost")
+	pair, ca, err := origin.SelfSigned("127.0.0.1", "::1", "localhost")
 	must(t, err)
 	key, err := x509.MarshalECPrivateKey(pair.PrivateKey.(*ecdsa.PrivateKey))
 	must(t, err)
@@ -222,9 +228,12 @@ func TestSecure_clientCertificate(t *testing.T) {
 func TestSecure_conformance(t *testing.T) {
 	t.Parallel()
 	suites := loadCases(t)
-	s := startSecure(t)
+	s, cdn := startSecure(t), startSecure(t, "--targeted-cache-control", "CDN-Cache-Control")
 	results, err := conformance.Run(suites, conformance.Via{Proxy: s.addr, Do: s.speaker(t)}, func(c *conformance.Case) bool { return !c.CDNOnly })
 	must(t, err)
+	targeted, err := conformance.Run(suites, conformance.Via{Proxy: cdn.addr, Do: cdn.speaker(t)}, func(c *conformance.Case) bool { return c.CDNOnly })
+	must(t, err)
+	results = append(results, targeted...)
 	conformance.Resolve(results)
 	fmt.Print(conformance.Report("h2", results))
 	listed, passed := readList(t), 0
@@ -302,6 +311,49 @@ func headOnly(code int, h http.Header) *rawhttp.Response {
 		}
 	}
 	return r
+}
+
+// TestIPv6: listeners, targets, tunnels, the cache, the log and the PAC file
+// with literal IPv6 addresses.
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("skipped: this machine has no IPv6: %v", err)
+	}
+	o := origin.Serve(l, func(x *origin.Exchange) { x.Reply("200 OK", rawhttp.F("Cache-Control", "max-age=60"), "answer") })
+	watch(t, o)
+	plain := process.FreeAddrOf("::1")
+	s := startSecureAt(t, process.FreeAddrOf("::1"), "--listen", plain)
+	do := s.speaker(t)
+	request := rawhttp.Request("GET", "http://"+o.Addr()+"/six", rawhttp.F("Host", o.Addr()), "")
+	c, err := rawhttp.Dial(plain)
+	must(t, err)
+	defer c.Close()
+	send(t, c, request)
+	if r := receive(t, c, "GET"); r.Code != 200 {
+		t.Errorf("got %d; want 200", r.Code)
+	}
+	r, err := do(request)
+	must(t, err)
+	checkHit(t, r.Fields)
+	e, ok := s.WaitLog(func(e process.Entry) bool { return e.String("proto") == "HTTP/2.0" })
+	if !ok || e.String("url") != "http://"+o.Addr()+"/six" || !strings.HasPrefix(e.String("client"), "[::1]:") {
+		t.Errorf("the log has client %q, URL %q; want [::1] and http://%s/six", e.String("client"), e.String("url"), o.Addr())
+	}
+	send(t, c, "CONNECT "+o.Addr()+" HTTP/1.1\r\nHost: "+o.Addr()+"\r\n\r\n")
+	if r, err := c.ReadResponse("CONNECT"); err != nil || r.Code != 200 {
+		t.Errorf("CONNECT: got %v, %v; want 200", r, err)
+	}
+	tr := &http.Transport{Protocols: new(http.Protocols), TLSClientConfig: &tls.Config{RootCAs: s.trust}}
+	tr.Protocols.SetHTTP2(true)
+	defer tr.CloseIdleConnections()
+	res, err := (&http.Client{Transport: tr}).Get("https://" + s.addr + "/proxy.pac")
+	must(t, err)
+	defer res.Body.Close()
+	if b, err := io.ReadAll(res.Body); err != nil || res.ProtoMajor != 2 || !strings.Contains(string(b), "HTTPS "+s.addr) {
+		t.Errorf("got %s %q, %v; want HTTPS %s", res.Proto, b, err, s.addr)
+	}
 }
 
 // TestProxyProtocol: a sender's header says who the client is, on the plain, the

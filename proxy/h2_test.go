@@ -7,11 +7,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -583,4 +585,74 @@ func TestH2_idle(t *testing.T) {
 			t.Errorf("got %s after %v; want GOAWAY after 7 s", got, time.Since(began))
 		}
 	})
+}
+
+// TestH2_storm has many clients ask, send, leave and tunnel at once: no answer is mixed up, and nothing is left.
+func TestH2_storm(t *testing.T) {
+	before := runtime.NumGoroutine()
+	s := newSecureWorld(t, Options{}, func(a *ask) string {
+		if a.method == "POST" {
+			return respond(200, a.body, "Cache-Control: no-store")
+		}
+		name := a.target[1:]
+		if strings.HasPrefix(name, "long") {
+			return chunked("Cache-Control: max-age=60\r\n", strings.Repeat(name, 5000), strings.Repeat(name, 5000))
+		}
+		return respond(200, name, "Cache-Control: max-age=60")
+	})
+	var clients sync.WaitGroup
+	for i := range 6 {
+		cc := s.h2()
+		for j := range 10 {
+			clients.Go(func() {
+				for k := range 8 {
+					storm(t, cc, i+j+k, k)
+				}
+			})
+		}
+	}
+	clients.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := s.p.Shutdown(ctx); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	s.origin.close()
+	for range 100 {
+		if runtime.NumGoroutine() <= before+10 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond) // the clients' own
+	}
+	if n := runtime.NumGoroutine(); n > before+10 {
+		b := make([]byte, 1<<20)
+		t.Errorf("%d goroutines are left; before there were %d\n%s", n, before, b[:runtime.Stack(b, true)])
+	}
+}
+
+// storm is one request of TestH2_storm.
+func storm(t *testing.T, cc *http2.ClientConn, n, kind int) {
+	name := fmt.Sprintf("%d", n%7)
+	switch kind % 4 {
+	case 0:
+		if _, body := h2Do(t, cc, h2Request("GET", host+"/"+name, nil)); body != name {
+			t.Errorf("got %q; want %q", body, name)
+		}
+	case 1:
+		want := strings.Repeat(name, 40_000)
+		if _, body := h2Do(t, cc, h2Request("POST", host+"/"+name, strings.NewReader(want))); body != want {
+			t.Errorf("got %d bytes back; want %d", len(body), len(want))
+		}
+	case 2:
+		if _, body := h2Do(t, cc, h2Request("GET", host+"/long"+name, nil)); body != strings.Repeat("long"+name, 10_000) {
+			t.Errorf("got %d bytes; want %d of %s", len(body), 10_000*len("long"+name), name)
+		}
+	default:
+		ctx, cancel := context.WithCancel(t.Context())
+		res, err := cc.RoundTrip(h2Request("GET", host+"/long-left"+name, nil).WithContext(ctx))
+		if err == nil {
+			io.ReadFull(res.Body, make([]byte, 100))
+		}
+		cancel()
+	}
 }

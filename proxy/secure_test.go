@@ -282,3 +282,30 @@ func TestH2_exchanges(t *testing.T) {
 		t.Errorf("log has not nine lines of HTTP/2.0 with the client's address:\n%s", got)
 	}
 }
+
+// BenchmarkSecureHit is a hit over TLS, client included, on one connection: in HTTP/1.1 one after the other, in HTTP/2 ten
+// at a time.
+func BenchmarkSecureHit(b *testing.B) {
+	s := newSecureWorld(b, Options{}, always(respond(200, strings.Repeat("x", 1024), "Cache-Control: max-age=3600")))
+	b.Run("HTTP1", func(b *testing.B) {
+		c := newClient(b, s.dial("http/1.1"))
+		b.ReportAllocs()
+		for b.Loop() {
+			if a := c.get(host + "/"); a.status != 200 {
+				b.Fatalf("got %d; want 200", a.status)
+			}
+		}
+	})
+	b.Run("HTTP2", func(b *testing.B) {
+		cc := s.h2()
+		b.ReportAllocs()
+		b.SetParallelism(10)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if res, _ := h2Do(b, cc, h2Request("GET", host+"/", nil)); res.StatusCode != 200 {
+					b.Errorf("got %d; want 200", res.StatusCode)
+				}
+			}
+		})
+	})
+}
