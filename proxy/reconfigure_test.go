@@ -188,6 +188,12 @@ func TestReconfigure_connections(t *testing.T) {
 		{"time-out", Options{ConnectTimeout: time.Second}, false},
 		{"reach", Options{DenyPrivate: true}, false},
 		{"limits", Options{MaxOriginConnections: 3}, false},
+		{"source", Options{SourceAddresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}, false},
+		{"names", Options{DNS: resolve.Options{Servers: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")}}}, false},
+	}
+	from := []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+	if a, b := settingsOf(Options{SourceAddresses: from}, nil), settingsOf(Options{SourceAddresses: from}, nil); !a.connectsLike(b) {
+		t.Error("the same source address: got false; want true")
 	}
 	before := settingsOf(Options{}.withDefaults(), nil)
 	for _, tt := range tests {

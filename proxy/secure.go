@@ -134,6 +134,7 @@ func (c *conn) serveStream(s *h2.Stream) {
 		fronted: c.fronted, secure: c.secure, at: c.at, name: c.name, persistent: true,
 	}
 	if !r.mayAsk() { // any more: the settings may have changed since the client was let in
+		c.p.stats.refusedClients.Add(1)
 		s.Reset()
 		return
 	}

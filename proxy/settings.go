@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"github.com/jayproxy/jay/cache"
 	"github.com/jayproxy/jay/proxy/upstream"
@@ -77,7 +78,11 @@ func (p *Proxy) Reconfigure(o Options) error {
 func (s *settings) connectsLike(other *settings) bool {
 	a, b := s.upstreamOptions(), other.upstreamOptions()
 	a.TLS, b.TLS = nil, nil // copies
-	return s.TLS == other.TLS && s.DenyPrivate == other.DenyPrivate && reflect.DeepEqual(a, b)
+	if s.Dial == nil && other.Dial == nil {
+		a.DialContext, b.DialContext = nil, nil // made of the source addresses
+	}
+	return s.TLS == other.TLS && s.DenyPrivate == other.DenyPrivate && slices.Equal(s.SourceAddresses, other.SourceAddresses) &&
+		reflect.DeepEqual(a, b)
 }
 
 // cache is what the options mean to the cache.
