@@ -1,13 +1,19 @@
 package e2e
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/jayproxy/jay/e2e/origin"
 	"github.com/jayproxy/jay/e2e/process"
@@ -71,6 +77,55 @@ func TestParents(t *testing.T) {
 			t.Errorf("an origin that the parent cannot reach: got %v; want its error", resp)
 		}
 	})
+}
+
+// TestParents_secure: a parent that listens with TLS and wants a login, as another jay does; a wrong one is a fault of the
+// configuration, which no client is asked about.
+func TestParents_secure(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, ca, err := origin.SelfSigned("localhost", "127.0.0.1")
+	must(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	must(t, err)
+	hash, err := bcrypt.GenerateFromPassword([]byte("geheim"), bcrypt.MinCost)
+	must(t, err)
+	for name, data := range map[string][]byte{
+		"cert": ca, "key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		"users": []byte("anna:" + string(hash) + "\n"), "logins": nil, "wrong": nil,
+	} {
+		must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
+	at := process.FreeAddr()
+	must(t, os.WriteFile(filepath.Join(dir, "logins"), []byte(at+" anna:geheim\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "wrong"), []byte(at+" anna:falsch\n"), 0o600))
+	o := startOrigin(t, func(x *origin.Exchange) { x.OK("hello") })
+	startJayWith(t, process.Options{Intercept: "none", Args: []string{
+		"--listen-tls", at, "--tls-cert", filepath.Join(dir, "cert"), "--tls-key", filepath.Join(dir, "key"),
+		"--auth-file", filepath.Join(dir, "users"), "--dns-servers", namesHere(t).Addr(),
+	}})
+	down := func(logins string) way {
+		j := startJay(t, "--parent", "https://"+at, "--parent-login-file", filepath.Join(dir, logins), "--ca-file", filepath.Join(dir, "cert"))
+		return waysOf(j)[0]
+	}
+	host := "secure.test:" + o.Port()
+	right, wrong := down("logins"), down("wrong")
+	if resp := right.do(t, "GET", host, "/", nil, ""); resp.Code != 200 || string(resp.Body) != "hello" {
+		t.Errorf("got %v; want hello", resp)
+	}
+	c := right.dial(t, host)
+	send(t, c, fmt.Sprintf("CONNECT %[1]s HTTP/1.1\r\nHost: %[1]s\r\n\r\nGET /t HTTP/1.1\r\nHost: x\r\n\r\n", host))
+	must(t, c.Conn.(*net.TCPConn).CloseWrite())
+	if all, _ := io.ReadAll(c.Conn); !strings.HasSuffix(string(all), "hello") {
+		t.Errorf("tunnel: got %q; want the origin's answer", all)
+	}
+	if resp := wrong.do(t, "GET", host, "/x", nil, ""); resp.Code != 502 || resp.Fields.Get("Proxy-Authenticate") != "" ||
+		!strings.Contains(resp.Fields.Get("Proxy-Status"), "proxy_configuration_error") {
+		t.Errorf("with a wrong login: got %v, %v; want 502", resp, resp.Fields)
+	}
+	if n := o.Count("/x"); n != 0 {
+		t.Errorf("the origin got %d requests past the login", n)
+	}
 }
 
 // TestParentDown: while parents come and go, no request is lost as long as one of them is there, none takes longer than two

@@ -243,14 +243,23 @@ func (x *exchange) answered(resp *upstream.Response, via *parent.Parent, forward
 	if via == nil {
 		return resp, nil
 	}
-	via.Answered()
 	resp.Addr = x.farAddr() // not the parent's: the rules are about where it comes from
 	if forwarded && resp.Status == 407 {
+		via.Answered()
 		resp.Close()
 		cause := &upstream.Error{Kind: upstream.KindConfiguration, Status: 502, Err: errors.New("it wants another login (407)")}
 		return nil, &upstream.ParentError{Parent: via, Received: 407, Refused: true, Err: cause}
 	}
+	x.works(via)
 	return resp, nil
+}
+
+// works notes that a parent does its work.
+func (x *exchange) works(via *parent.Parent) {
+	via.Answered()
+	if via.Recovered() {
+		x.p.log.Info("parent works again", "parent", via.String())
+	}
 }
 
 // dial opens a connection for a tunnel on the first way that there is one on, with the bytes that have come on it already.
@@ -263,6 +272,9 @@ func (x *exchange) dial() (nc net.Conn, early []byte, err error) {
 		}
 		nc, early = c, b
 		x.connected(addr, via)
+		if via != nil {
+			x.works(via)
+		}
 		return nil
 	})
 	return nc, early, err
@@ -293,7 +305,7 @@ func (x *exchange) failedVia(via *parent.Parent, err error) error {
 	if pe == nil { // the way was there: no other one would help
 		return &sentError{&upstream.ParentError{Parent: via, Err: ue}}
 	}
-	if pe.Marked || pe.Err.Kind == upstream.KindConfiguration && via.Complain(time.Now()) {
+	if (pe.Marked || pe.Err.Kind == upstream.KindConfiguration) && via.Complain(time.Now()) {
 		x.p.log.Warn("parent does not work", "parent", via.String(), "kind", pe.Err.Kind, "err", pe.Err.Err)
 	}
 	return err

@@ -144,6 +144,44 @@ func TestParent_tunnels(t *testing.T) {
 	})
 }
 
+// TestParent_raw: what is intercepted and no HTTP goes through a parent by the name that it asks for, if that is proven to
+// belong to where it was going, else by the address.
+func TestParent_raw(t *testing.T) {
+	dns := &nameserver{addrs: map[string]string{"www.test": "93.184.216.34"}}
+	for _, tt := range []struct {
+		name, to, send, want string
+	}{
+		{"proven name", "93.184.216.34:443", string(clientHello("www.test")), "www.test:443"},
+		{"borrowed name", "93.184.216.35:443", string(clientHello("www.test")), "93.184.216.35:443"},
+		{"unknown name", "93.184.216.34:443", string(clientHello("x.test")), "93.184.216.34:443"},
+		{"no TLS", "93.184.216.34:22", "SSH-2.0-x\r\n", "93.184.216.34:22"},
+		{"IPv6", "[2606:2800::1]:443", "\x00\x01", "[2606:2800::1]:443"},
+	} {
+		inBubble(t, Options{Parents: parentsOf(t, firstParent), DNS: dns.dns()}, nil, func(t *testing.T, w *world) {
+			w.origin.raw = func(c net.Conn) {
+				r := bufio.NewReader(c)
+				line, _, _ := readHead(r)
+				if line != "CONNECT "+tt.want+" HTTP/1.1" {
+					t.Errorf("%s: the parent got %q; want %s", tt.name, line, tt.want)
+				}
+				io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+				got := make([]byte, len(tt.send))
+				io.ReadFull(r, got)
+				if string(got) != tt.send {
+					t.Errorf("%s: the origin got %q; want what the client said", tt.name, got)
+				}
+				io.WriteString(c, "answer")
+				c.Close()
+			}
+			c := w.clientOf(TProxy, "10.0.0.7:1", tt.to)
+			c.send(tt.send)
+			if b, err := io.ReadAll(c.r); string(b) != "answer" || err != nil {
+				t.Errorf("%s: got %q, %v", tt.name, b, err)
+			}
+		})
+	}
+}
+
 // TestParent_CONNECT_RFC9110_9_3_6: a client's tunnel goes through the parent's, whole: bytes that come with the parent's
 // answer, and bytes that the client sends ahead. The Via field goes on, so that loops are found.
 func TestParent_CONNECT_RFC9110_9_3_6(t *testing.T) {

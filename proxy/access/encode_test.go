@@ -62,12 +62,17 @@ func tunnel() *access.Record {
 func TestFormats(t *testing.T) {
 	aborted := hit()
 	aborted.Decision, aborted.Cause, aborted.Origin = access.Miss, "client-closed", netip.MustParseAddrPort("198.51.100.1:80")
+	behind := tunnel()
+	behind.Parent, behind.Cause, behind.SNI, behind.Reported = "http://proxy.example:3128", "", "", ""
 	tests := []struct {
 		format string
 		strip  bool
 		record *access.Record
 		want   string
 	}{
+		{access.Text, false, behind, `2026-01-02T03:04:05.000Z [2001:db8::1]:40000 CONNECT example.com:443 200 20 90000.000ms tunnel - origin=[2001:db8::2]:443 parent=http://proxy.example:3128 in=10 user="jörg" rule=all kind=connect`},
+		{access.JSON, false, behind, `{"time":"2026-01-02T03:04:05.000Z","client":"[2001:db8::1]:40000","user":"jörg","method":"CONNECT","url":"example.com:443","proto":"HTTP/1.1","status":200,"in":10,"out":20,"duration_ms":90000.000,"decision":"tunnel","origin":"[2001:db8::2]:443","parent":"http://proxy.example:3128","rule":"all","kind":"connect"}`},
+		{access.Squid, false, behind, `1767323045.000  90000 2001:db8::1 TCP_TUNNEL/200 20 CONNECT example.com:443 j%C3%B6rg FIRSTUP_PARENT/2001:db8::2 -`},
 		{access.Text, false, hit(), `2026-10-05T14:03:02.045+02:00 192.0.2.7:50000 GET http://example.com/a?b=c 200 1024 1.234ms hit fresh`},
 		{"", true, hit(), `2026-10-05T14:03:02.045+02:00 192.0.2.7:50000 GET http://example.com/a 200 1024 1.234ms hit fresh`},
 		{access.Text, false, tunnel(), `2026-01-02T03:04:05.000Z [2001:db8::1]:40000 CONNECT example.com:443 200 20 90000.000ms tunnel - origin=[2001:db8::2]:443 in=10 user="jörg" rule=all reported=one,two kind=connect sni=example.com cause=idle`},

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/jayproxy/jay/proxy"
+	"github.com/jayproxy/jay/proxy/parent"
 	"github.com/jayproxy/jay/proxy/policy"
 )
 
@@ -39,7 +40,13 @@ func newRig(t *testing.T, o Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := proxy.New(proxy.Options{CacheBytes: 8 << 20, Policy: rules})
+	near := policy.Rule{Name: "near", To: []string{"127.0.0.0/8"}}
+	spare := parent.Spec{Kind: parent.HTTP, Host: "spare.example", Port: 3128, User: "anna", Password: "geheim"}
+	ways, err := parent.New(parent.Options{Rules: []parent.Rule{{Match: near, Use: []parent.Spec{{}}}}, Else: []parent.Spec{spare}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := proxy.New(proxy.Options{CacheBytes: 8 << 20, Policy: rules, Parents: ways})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,6 +363,7 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`jay_request_duration_seconds_count{decision="hit"} 1`, `jay_request_duration_seconds_bucket{decision="miss",le="+Inf"} 1`,
 		`jay_sent_bytes_total{decision="hit"} 10`, `jay_errors_total{type="dns_error"} 0`, "jay_cache_entries 1", `jay_policy_decisions_total{action="allow",rule="everybody"} 2`, "jay_log_dropped_lines_total 7",
+		`jay_parent_up{parent="http://spare.example:3128"} 1`, `jay_parent_failures_total{parent="http://spare.example:3128"} 0`,
 		`jay_build_info{goversion="` + runtime.Version() + `",version="v1"} 1`, "jay_tunnel_duration_seconds_count 0", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, want) && !(strings.HasPrefix(want, "process_") && runtime.GOOS != "linux") {

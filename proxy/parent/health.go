@@ -42,7 +42,7 @@ func (p *Parent) Failed(began, now time.Time, why string) (marked bool) {
 	return true
 }
 
-// Complain tells whether to tell the operator at now that the parent refuses Jay: once a minute is enough.
+// Complain tells whether to tell the operator at now that the parent does not work: once a minute is enough.
 func (p *Parent) Complain(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,6 +50,17 @@ func (p *Parent) Complain(now time.Time) bool {
 		return false
 	}
 	p.told = now
+	return true
+}
+
+// Recovered tells, once, whether to tell the operator that a parent that they were told about is up again.
+func (p *Parent) Recovered() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fails > 0 || p.told.IsZero() {
+		return false
+	}
+	p.told = time.Time{}
 	return true
 }
 

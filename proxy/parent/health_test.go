@@ -127,7 +127,15 @@ func TestTry(t *testing.T) {
 func TestComplain(t *testing.T) {
 	p := trio(t, via("a"))[0]
 	c := clock{time.Unix(1e9, 0)}
-	if !p.Complain(c.now) || p.Complain(c.pass(59*time.Second)) || !p.Complain(c.pass(time.Second)) {
+	if p.Recovered() || !p.Complain(c.now) || p.Complain(c.pass(59*time.Second)) || !p.Complain(c.pass(time.Second)) {
 		t.Error("want one complaint a minute")
+	}
+	p.Failed(c.now, c.now, "x")
+	if p.Recovered() {
+		t.Error("recovered while it is down")
+	}
+	p.Answered()
+	if !p.Recovered() || p.Recovered() {
+		t.Error("want to hear once that it recovered")
 	}
 }

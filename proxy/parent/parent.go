@@ -79,7 +79,7 @@ type Parent struct {
 	until  time.Time // the end of the pause
 	trial  time.Time // until when one request may find out whether it is up again
 	last   string    // the word for what failed last
-	told   time.Time // when the operator was last told that the parent refuses Jay
+	told   time.Time // when the operator was last told that the parent does not work; zero: it does
 }
 
 func newParent(s Spec) *Parent {
