@@ -181,7 +181,7 @@ func (c *Config) ownListener(what, text string) []error {
 		a, err := netip.ParseAddr(host)
 		return host == "" || host == "localhost" || err == nil && (a.IsLoopback() || a.IsUnspecified())
 	}
-	for _, listen := range slices.Concat(c.Listen, c.Intercept) {
+	for _, listen := range slices.Concat(c.Listen, c.ListenTLS, c.Intercept) {
 		host, port, err := splitHostPort(listen)
 		if err == nil && port == strconv.Itoa(int(u.Port)) && (host == u.Host || here(host) && here(u.Host)) {
 			return []error{fmt.Errorf("%s: %s is Jay itself, which listens on %s", what, MaskParent(text), listen)}

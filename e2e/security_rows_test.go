@@ -36,7 +36,7 @@ var threats = []struct {
 	{"A15", "what follows a refused CONNECT", []string{"TestConnect_RFC9931", "TestLogin_RFC9110_11_7", "TestRefused", "TestConnect_RFC9110_9_3_6"}},
 	{"A16", "upgrades, asked for or not", []string{"TestUpgrade_RFC9110_7_8", "TestUpgrade_unknown", "proxy/upstream.TestClose_101"}},
 
-	{"B1", "truncated bodies", []string{"TestFaults", "TestFollowersOfACut", "TestBadResponses_RFC9112", "proxy.TestTruncated_RFC9112_8"}},
+	{"B1", "truncated bodies", []string{"TestFaults", "TestFollowersOfACut", "TestBadResponses_RFC9112", "proxy.TestTruncated_RFC9112_8", "proxy.TestParent_badAnswers", "proxy/upstream.TestVia_badAnswers"}},
 	{"B2", "a reset as the end of a body", []string{"TestFaults", "TestFollowersOfACut", "proxy/wire.TestBody_RFC9112_8_until_close"}},
 	{"B3", "truncated heads", []string{"TestBadResponses_RFC9112", "TestFaults"}},
 	{"B4", "contradicting and malformed framing", []string{"TestBadResponses_RFC9112", "proxy/wire.TestParseResponse_RFC9112_6_3_framing"}},
@@ -89,7 +89,7 @@ var threats = []struct {
 	{"F1", "an origin that is down", []string{"TestOriginDown", "TestFaults", "proxy/upstream.TestLookup_Kinds", "proxy/upstream.TestLookup_Timeout"}},
 	{"F2", "an origin that stalls", []string{"TestFaults", "TestFollowersOfACut", "proxy/upstream.TestBody_IdleTimeout"}},
 	{"F3", "connections that ended while they were kept", []string{"TestStaleConnections", "proxy/upstream.TestDo_RepeatsOnce"}},
-	{"F4", "one of several ways to an origin that is down", []string{"TestParentDown", "proxy.TestParentDown_F4", "proxy.TestParentDown_all", "proxy.TestParent_repeats_F3", "proxy/upstream.TestVia_patience_F4", "proxy/parent.TestHealth_F4", "proxy/upstream.TestDial_RFC8305"}},
+	{"F4", "one of several ways to an origin that is down", []string{"TestParentDown", "proxy.TestParentDown_F4", "proxy.TestParentDown_all", "proxy.TestParent_repeats_F3", "proxy/upstream.TestVia_patience_F4", "proxy/parent.TestOrder", "proxy/parent.TestHealth_F4", "proxy/upstream.TestDial_RFC8305"}},
 	{"F5", "a log that blocks", []string{"TestLogBlocked", "proxy/access.TestSlowWriter_F5", "proxy/access.TestFullDisk_F5"}},
 	{"F6", "signals", []string{"TestShutdown", "TestRestart"}},
 	{"F7", "clocks, descriptors and networks that fail", []string{"TestDescriptorsUsedUp", "TestLinkDown", "freshness.TestCurrentAge_RFC9111_4_2_3_clockJump"}},
