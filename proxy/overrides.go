@@ -116,7 +116,7 @@ func (x *exchange) rejudge(e *entry) *entry {
 	if e == nil || e.Meta.criteria == x.opt.criteria {
 		return e
 	}
-	next := entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length}
+	next := x.p.successor(e)
 	next.Extra = next.Meta.size()
 	next.Meta.fresh, next.Meta.criteria = *x.opt.judged(e), x.opt.criteria
 	if !mayStay(&next.Meta.fresh) {

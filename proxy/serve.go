@@ -195,7 +195,7 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 	if err != nil {
 		return e
 	}
-	next := entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length}
+	next := x.p.successor(e)
 	var lines []byte
 	for _, f := range validation.FreshenFields(fieldsOf(&old, nil), r.updates()) {
 		lines = wire.AppendField(lines, f.Name, f.Value)
@@ -223,6 +223,13 @@ func (x *exchange) freshen(e *entry, r *received) *entry {
 		x.p.index(&next)
 	}
 	return &next
+}
+
+// successor is an entry like e that is going to take its place. Entries that are read together lie in one piece of memory;
+// a successor has memory of its own, for that of the others would stay, uncounted, as long as it is stored.
+func (p *Proxy) successor(e *entry) entry {
+	e = p.store.Clone(e)
+	return entry{Key: e.Key, Variant: e.Variant, Meta: e.Meta, Body: e.Body, Length: e.Length}
 }
 
 // mayShare tells whether what the origin has said about a stored response may be told to others: not, in general, what it
