@@ -139,7 +139,7 @@ func TestReconfigure_clientsH2(t *testing.T) {
 func TestReconfigure_denyPrivate(t *testing.T) {
 	const private = "http://10.9.9.9"
 	inBubble(t, Options{}, func(a *ask) string {
-		if a.target == "/stored" {
+		if a.target == "/stored" || a.target == "/merged" {
 			return respond(200, "ok", "Cache-Control: max-age=60")
 		}
 		return respond(200, "ok")
@@ -147,13 +147,19 @@ func TestReconfigure_denyPrivate(t *testing.T) {
 		get := func(path string) *answer {
 			return w.clientOf(Explicit, "10.0.0.7:1", "10.0.0.1:3128").get(private + path)
 		}
-		for _, path := range []string{"/stored", "/"} {
+		for _, path := range []string{"/stored", "/merged", "/"} {
 			if a := get(path); a.status != 200 {
 				t.Fatalf("before: got %s; want 200", a.line)
 			}
 		}
+		old := w.p.store.Variants(private + "/merged")[0]
+		merged := w.p.successor(old)
+		merged.Meta.addr = netip.AddrPort{} // its parts came from several addresses
+		if !w.p.store.Swap(old, &merged) {
+			t.Fatal("Swap = false")
+		}
 		w.reconfigure(Options{DenyPrivate: true})
-		for _, path := range []string{"/stored", "/"} {
+		for _, path := range []string{"/stored", "/merged", "/"} {
 			if a := get(path); a.status != 403 {
 				t.Errorf("%s: got %s %s; want 403", path, a.line, a.cacheStatus())
 			}

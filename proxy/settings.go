@@ -58,7 +58,8 @@ func (p *Proxy) Reconfigure(o Options) error {
 	}
 	p.current.Store(s)
 	if s.DenyPrivate && !before.DenyPrivate {
-		p.store.Purge(func(e *entry) bool { return e.Meta.addr.IsValid() && embedded(e.Meta.addr.Addr()).IsPrivate() }, false)
+		p.store.Purge(fromPrivate, false)
+		p.flights.forgetAll()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,6 +73,13 @@ func (p *Proxy) Reconfigure(o Options) error {
 		return c.state.CompareAndSwap(connIdle, connClosed)
 	})
 	return nil
+}
+
+// fromPrivate tells whether a stored response may have come from a private address: what was joined from several addresses
+// is not said to come from any.
+func fromPrivate(e *entry) bool {
+	a := e.Meta.addr
+	return !a.IsValid() || embedded(a.Addr()).IsPrivate()
 }
 
 // connectsLike tells whether the connections that other settings have opened are those that these would open.

@@ -130,8 +130,11 @@ func (x *exchange) meta(v *received) stored {
 	return m
 }
 
-// restricts tells whether only clients on this machine may have what comes from an address.
-func (x *exchange) restricts(a netip.AddrPort) bool { return a.IsValid() && x.p.reach(x.opt, a) != nil }
+// restricts tells whether only clients on this machine may have what comes from an address, by the settings of now: those
+// that the exchange began with may allow what has been forbidden, and thrown out of the cache, since.
+func (x *exchange) restricts(a netip.AddrPort) bool {
+	return a.IsValid() && x.p.reach(x.p.opt(), a) != nil
+}
 
 // ownReason is a reason phrase in memory of its own.
 func ownReason(status int, reason string) string {
