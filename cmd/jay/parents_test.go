@@ -76,6 +76,9 @@ func TestReload_parents(t *testing.T) {
 		return stdout
 	}
 	text() // finds the parent down
+	if _, got, _ := jay(t, "stats", "--admin", r.admin); !strings.Contains(got, "http://127.0.0.1:9 ") || !strings.Contains(got, " 0 connections made, 1 failed") {
+		t.Errorf("stats: got %s; want the parent's figures", got)
+	}
 	if got := text(); !strings.Contains(got, "reached through: http://127.0.0.1:9 (down), by the rule parent.") {
 		t.Errorf("got %s; want the parent down", got)
 	}

@@ -64,6 +64,13 @@ func printFigures(w io.Writer, s *admin.Figures) error {
 	line("open", "%d client connections, %d tunnels", s.Connections, s.OpenTunnels)
 	line("lookups", "%d of names, %d without asking, %d with expired addresses, %d failed", s.Names.Lookups, s.Names.Hits, s.Names.Stale,
 		s.Names.NotFound+s.Names.Timeouts+s.Names.Failures)
+	for _, p := range s.Parents {
+		state := "up"
+		if !p.Up {
+			state = "down, " + p.Last
+		}
+		line("parent", "%s %s, %d connections made, %d failed", p.Name, state, p.Connects, p.Failures)
+	}
 	line("refused", "%d requests that were not valid, %d connections", s.RefusedRequests, s.RefusedConnections)
 	if s.LogLinesDropped > 0 {
 		line("lost", "%d lines of the access log", s.LogLinesDropped)

@@ -148,7 +148,7 @@ func TestEndpoints(t *testing.T) {
 	r.fetch("/bigger")
 	r.fetch("/private?secret")
 	var f Figures
-	if r.json("GET", "/stats", "", &f); f.Requests != 4 || f.Hits != 1 || f.HitRatio != 0.25 || f.Cache.Entries != 2 || f.Version != "v1" || f.LogLinesDropped != 3 || len(f.Decisions) != 11 || len(f.Rules) != 1 || f.Memory <= 0 {
+	if r.json("GET", "/stats", "", &f); f.Requests != 4 || f.Hits != 1 || f.HitRatio != 0.25 || f.Cache.Entries != 2 || f.Version != "v1" || f.LogLinesDropped != 3 || len(f.Decisions) != 11 || len(f.Rules) != 1 || len(f.Parents) != 1 || f.Parents[0].Name != "http://spare.example:3128" || !f.Parents[0].Up || f.Memory <= 0 {
 		t.Errorf("figures: %+v", f)
 	}
 	var list struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jayproxy/jay/proxy"
 	"github.com/jayproxy/jay/proxy/access"
+	"github.com/jayproxy/jay/proxy/parent"
 )
 
 // Figures are the answer to GET /stats: counts since the start, and what there is now.
@@ -39,6 +40,7 @@ type Figures struct {
 	Decisions []DecisionFigures   `json:"decisions"`
 	Errors    map[string]int64    `json:"errors"` // by Proxy-Status error type; those that occurred
 	Rules     []proxy.RuleFigures `json:"rules"`  // of the policy; those that decided
+	Parents   []parent.Status     `json:"parents,omitempty"`
 }
 
 // CacheFigures are about the stored responses.
@@ -93,6 +95,7 @@ func (s *Server) figures() Figures {
 		BytesOut: t.BytesOut, BytesHit: t.BytesHit,
 		RefusedRequests: t.RefusedHeads, RefusedConnections: t.RefusedClients, AcceptErrors: t.AcceptErrors, Panics: t.Panics,
 		Connections: t.Connections, OpenTunnels: t.OpenTunnels, Memory: memory(), Errors: map[string]int64{}, Rules: s.opt.Proxy.Rules(),
+		Parents: s.opt.Proxy.Parents(),
 		Cache: CacheFigures{
 			Entries: c.Entries, Bytes: c.Bytes, Overhead: c.Overhead, MaxBytes: c.MaxBytes, MaxObjectBytes: c.MaxObjectBytes,
 			Fills: c.Fills, FillBytes: c.FillBytes, MaxFillBytes: c.MaxFillBytes,

@@ -126,13 +126,14 @@ func Order(use []*Parent, now time.Time) (ways []*Parent, up int) {
 // Status is a parent's health and what was counted about it.
 type Status struct {
 	// Name is its URL without user and password.
-	Name string
+	Name string `json:"name"`
 	// Up is false while it is left alone because it could not be connected to.
-	Up bool
+	Up bool `json:"up"`
 	// Connects counts the connections that were made, Failures those that could not be.
-	Connects, Failures int64
+	Connects int64 `json:"connects"`
+	Failures int64 `json:"failures"`
 	// Last is the proxy error type (RFC 9209 §2.3) of the last failure; empty if there was none.
-	Last string
+	Last string `json:"last_failure,omitempty"`
 }
 
 // Status tells how the parent is at now.
