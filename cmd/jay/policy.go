@@ -9,8 +9,7 @@ import (
 	"github.com/jayproxy/jay/proxy/policy"
 )
 
-// guards puts the policy and who may log in into o. It fails for files that cannot be used. There always is a policy, so that
-// a configuration that is read again can bring one.
+// guards puts the policy and who may log in into o. It fails for files that cannot be used.
 func guards(o *proxy.Options, c *config.Config) error {
 	var policyErr, authErr error
 	o.Policy, policyErr = policy.New(policyOptions(c.Policy))

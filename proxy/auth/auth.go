@@ -20,7 +20,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -86,7 +85,7 @@ type Auth struct {
 	opt       Options
 	challenge string
 	key       [32]byte
-	users     atomic.Pointer[users]
+	users     *users
 	slots     chan struct{} // one for each password that is being checked
 
 	mu       sync.Mutex
@@ -100,8 +99,13 @@ func New(o Options) (*Auth, error) {
 	if strings.ContainsFunc(o.Realm, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return nil, fmt.Errorf("auth: the realm %q holds characters that a field cannot have", o.Realm)
 	}
+	users, err := readUsers(o.File)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
 	a := &Auth{
 		opt:      o,
+		users:    users,
 		slots:    make(chan struct{}, o.Parallel),
 		verdicts: make(map[uint64]*verdict),
 		failures: make(map[failure]window),
@@ -109,24 +113,11 @@ func New(o Options) (*Auth, error) {
 	realm := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(o.Realm)
 	a.challenge = `Basic realm="` + realm + `", charset="UTF-8"`
 	rand.Read(a.key[:])
-	return a, a.Reload()
+	return a, nil
 }
 
 // Challenge is the value of Proxy-Authenticate (RFC 7617 §2, §2.1).
 func (a *Auth) Challenge() string { return a.challenge }
-
-// Reload reads the file anew and forgets all verdicts. When it fails, everything stays as it was.
-func (a *Auth) Reload() error {
-	u, err := readUsers(a.opt.File)
-	if err != nil {
-		return fmt.Errorf("auth: %w", err)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.users.Store(u)
-	clear(a.verdicts)
-	return nil
-}
 
 // Inherit lets a take over what another one knows of failures, so that nobody may guess on because the file has changed. It
 // is to be called before a is used.

@@ -228,31 +228,33 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-func TestReload(t *testing.T) {
-	a, path := two(t, nil)
+// TestInherit checks that users who are read anew are asked anew, and that guesses go on counting.
+func TestInherit(t *testing.T) {
+	a, path := two(t, func(o *auth.Options) { o.MaxFailures = 3 })
 	right := basic("anna", "sesame")
 	a.Check(start, client, right)
+	for i := range 3 {
+		a.Check(start, other, basic("anna", fmt.Sprint(i)))
+	}
 	if err := os.WriteFile(path, []byte(line(t, "anna", "changed", bcrypt.MinCost)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, got := a.Check(start, client, right); got != auth.OK {
-		t.Errorf("before Reload: %v; want %v", got, auth.OK)
+		t.Errorf("before: %v; want %v", got, auth.OK)
 	}
-	if err := a.Reload(); err != nil {
+	b, err := auth.New(auth.Options{File: path, MaxFailures: 3})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, got := a.Check(start, client, right); got != auth.Wrong {
-		t.Errorf("after Reload: %v; want %v", got, auth.Wrong)
+	b.Inherit(a)
+	if _, got := b.Check(start, client, right); got != auth.Wrong {
+		t.Errorf("the old password: %v; want %v", got, auth.Wrong)
 	}
-	if err := os.WriteFile(path, []byte("anna:secret\n"), 0o600); err != nil {
-		t.Fatal(err)
+	if _, got := b.Check(start, client, basic("anna", "changed")); got != auth.OK {
+		t.Errorf("the new password: %v; want %v", got, auth.OK)
 	}
-	err := a.Reload()
-	if want := "auth: " + path + ":1: not a bcrypt hash; htpasswd -B makes one"; err == nil || err.Error() != want {
-		t.Errorf("Reload() = %v; want %s", err, want)
-	}
-	if _, got := a.Check(start, client, basic("anna", "changed")); got != auth.OK {
-		t.Errorf("after a broken Reload: %v; want %v", got, auth.OK)
+	if _, got := b.Check(start, other, basic("anna", "changed")); got != auth.Limited {
+		t.Errorf("whoever has guessed: %v; want %v", got, auth.Limited)
 	}
 }
 
@@ -327,11 +329,6 @@ func TestConcurrent(t *testing.T) {
 				t.Errorf("a wrong password is %v", got)
 			}
 		})
-	}
-	for range 20 {
-		if err := a.Reload(); err != nil {
-			t.Error(err)
-		}
 	}
 	wg.Wait()
 	if _, got := a.Check(start, other, basic("bén", "päss:word")); got != auth.Limited {

@@ -76,7 +76,7 @@ func (a *Auth) judge(now time.Time, client netip.Addr, v *verdict, c *credential
 	a.mu.Unlock()
 	right := false
 	if !v.limited {
-		right = a.users.Load().match(v.who, c.user(), c.password())
+		right = a.users.match(v.who, c.user(), c.password())
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,6 +16,6 @@ func NewFromList(text string) (*Policy, error) {
 		return nil, err
 	}
 	p := new(Policy)
-	p.rules.Store(&ruleset{fallback: Allow, location: time.UTC, rules: []rule{{name: "listed", action: Deny, to: []*hosts{h}}}})
+	p.rules = &ruleset{fallback: Allow, location: time.UTC, rules: []rule{{name: "listed", action: Deny, to: []*hosts{h}}}}
 	return p, nil
 }

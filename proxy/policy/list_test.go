@@ -67,36 +67,3 @@ func TestListErrors(t *testing.T) {
 		}
 	}
 }
-
-// TestReload checks that a changed list takes effect, and that a broken one changes nothing.
-func TestReload(t *testing.T) {
-	p, path, err := listed(t, "a.test\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("b.test\n")
-	if err := p.Reload(); err != nil || denies(p, "a.test") || !denies(p, "b.test") {
-		t.Errorf("after a reload (%v) a is denied: %v, b: %v; want only b", err, denies(p, "a.test"), denies(p, "b.test"))
-	}
-	write("c.test\nd d\n")
-	if err := p.Reload(); err == nil || !strings.Contains(err.Error(), path+":2: ") || !denies(p, "b.test") || denies(p, "c.test") {
-		t.Errorf("Reload of a broken list = %v; want an error of line 2, and the old list", err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Reload(); err == nil || !denies(p, "b.test") {
-		t.Errorf("Reload without the list = %v; want an error, and the old list", err)
-	}
-	if err := p.Update(policy.Options{Rules: []policy.Rule{{Name: "x"}}, Default: policy.Deny}); err == nil || !denies(p, "b.test") {
-		t.Errorf("Update with a wrong rule = %v; want an error, and the old rules", err)
-	}
-	if err := p.Update(policy.Options{}); err != nil || p.Active() {
-		t.Errorf("Update to nothing = %v, active %v", err, p.Active())
-	}
-}

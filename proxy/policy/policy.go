@@ -18,14 +18,12 @@
 // A condition on addresses also holds for the IPv6 forms of an IPv4 address: IPv4-mapped, NAT64 (RFC 6052 §2.1), 6to4 (RFC
 // 3056) and IPv4-compatible.
 //
-// The package does no I/O but for reading list files in [New], [Policy.Update] and [Policy.Reload]. Asking takes no lock
+// The package does no I/O but for reading list files in [New]. Asking takes no lock
 // and allocates nothing, unless several report rules match.
 package policy
 
 import (
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -157,43 +155,19 @@ const (
 	ruleHost    = "host"
 )
 
-// Policy is a set of rules that can be replaced while it is in use. A nil Policy allows everything.
+// Policy is a set of rules, which never changes. A nil Policy allows everything.
 type Policy struct {
-	rules atomic.Pointer[ruleset]
-	mu    sync.Mutex // of those who replace them
-	opt   Options    // what they were made from
+	rules *ruleset // nil: everything is allowed
 }
 
 // New makes a policy. Its error joins one error for each wrong rule, "rule NAME: …", and for each wrong list,
 // "file:line: …".
 func New(o Options) (*Policy, error) {
-	p := new(Policy)
-	return p, p.Update(o)
-}
-
-// Update replaces the rules, lists included, all at once. When it fails, everything stays as it was.
-func (p *Policy) Update(o Options) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	rs, err := compile(&o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.rules.Store(rs)
-	p.opt = o
-	return nil
-}
-
-// Reload reads the lists anew. When it fails, everything stays as it was.
-func (p *Policy) Reload() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rs, err := compile(&p.opt)
-	if err != nil {
-		return err
-	}
-	p.rules.Store(rs)
-	return nil
+	return &Policy{rs}, nil
 }
 
 // Active tells whether there is anything to be asked about: whether not everything is allowed anyway.
@@ -204,7 +178,7 @@ func (p *Policy) ruleset() *ruleset {
 	if p == nil {
 		return nil
 	}
-	return p.rules.Load()
+	return p.rules
 }
 
 // Decide answers a question about a request.
