@@ -54,20 +54,24 @@ func (c *conn) readConveyed() bool {
 		c.p.log.Debug("PROXY header refused", "sender", c.client.String(), "err", err)
 		return false
 	}
+	if !c.convey(h) || !c.welcome() {
+		c.p.stats.refusedClients.Add(1)
+		return false
+	}
+	return true
+}
+
+// convey makes the client that a header names that of c; false means that it has too many connections.
+func (c *conn) convey(h *proxyproto.Header) bool {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
 	if from := addrPort(h.SourceAddr); h.Command.IsProxy() && from.IsValid() {
 		c.client, c.at = from, addrPort(h.DestinationAddr)
 	}
 	if c.mode == Redirect || c.mode == TProxy {
 		c.dst = c.at
 	}
-	c.p.mu.Lock()
-	room := c.p.count(c)
-	c.p.mu.Unlock()
-	if !room || !c.welcome() {
-		c.p.stats.refusedClients.Add(1)
-		return false
-	}
-	return true
+	return c.p.count(c)
 }
 
 // conveyed reads a PROXY header, and nothing beyond it.

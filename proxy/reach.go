@@ -54,7 +54,9 @@ func (s *settings) allows(client netip.Addr) bool {
 
 // welcome finds out whether c's client is on this machine, and whether it may use the proxy.
 func (c *conn) welcome() bool {
-	c.local = !c.fronted && c.p.thisMachine(c.client.Addr())
+	if !c.fronted {
+		c.local = c.p.thisMachine(c.client.Addr())
+	}
 	if c.mayAsk() {
 		return true
 	}

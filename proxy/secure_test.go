@@ -3,6 +3,7 @@ package proxy
 //lint:file-ignore SA1019 net/http's own client, which is to replace http2.Transport, sends no http:// URLs over TLS
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -200,6 +201,55 @@ func TestTLS_refuses(t *testing.T) {
 func isTimeout(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
+}
+
+// TestTLS_connect checks a tunnel under TLS: the end of the client's direction reaches the origin, and an origin's reset does
+// not look like an end to the client.
+func TestTLS_connect(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			first := make([]byte, 1)
+			io.ReadFull(c, first)
+			if first[0] == '!' {
+				c.(*net.TCPConn).SetLinger(0)
+				c.Close()
+				continue
+			}
+			b, _ := io.ReadAll(c)
+			c.Write(append(first, b...))
+			c.Close()
+		}
+	}()
+	s := newSecureWorld(t, Options{Dial: new(net.Dialer).DialContext}, nil)
+	open := func() *tls.Conn {
+		c := s.dial("http/1.1")
+		io.WriteString(c, "CONNECT "+ln.Addr().String()+" HTTP/1.1\r\nHost: "+ln.Addr().String()+"\r\n\r\n")
+		if line, _, err := readHead(bufio.NewReader(io.LimitReader(c, int64(len("HTTP/1.1 200 Connection established\r\n\r\n"))))); err != nil || !strings.Contains(line, "200") {
+			t.Fatalf("got %q, %v; want 200", line, err)
+		}
+		return c
+	}
+	c := open()
+	sent := strings.Repeat("x", 100_000)
+	io.WriteString(c, sent)
+	c.CloseWrite()
+	if b, err := io.ReadAll(c); err != nil || string(b) != sent {
+		t.Errorf("got %d bytes, %v; want %d and a clean end", len(b), err, len(sent))
+	}
+	c = open()
+	io.WriteString(c, "!")
+	if b, err := io.ReadAll(c); err == nil {
+		t.Errorf("got %q and a clean end; want an error", b)
+	}
 }
 
 // TestTLS_cutBody checks that a body of unknown length that broke off does not end like a whole one, in either protocol.
