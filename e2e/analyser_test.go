@@ -30,7 +30,7 @@ func TestSquidLogAnalyser(t *testing.T) {
 			x.Reply("200 OK", rawhttp.F("ETag", `"1"`, "Cache-Control", "no-cache"), "etag")
 			return
 		}
-		x.Reply("200 OK", rawhttp.F("Cache-Control", "max-age=60", "Content-Type", "text/plain"), strings.Repeat("x", 1000))
+		x.Reply("200 OK", rawhttp.F("Cache-Control", "max-age=60", "content-type", "text/plain; charset=utf-8"), strings.Repeat("x", 1000))
 	})
 	name := filepath.Join(t.TempDir(), "access.log")
 	binary, err := env.binary()

@@ -272,12 +272,13 @@ func (x *exchange) log() {
 	x.opt.Access.Write(&x.rec)
 }
 
-// contentType is the value of Content-Type among field lines; empty if there is none.
+// contentType is the media type among field lines, without its parameters; empty if there is none.
 func contentType(lines string) string {
 	const name = "Content-Type:"
 	for line := range strings.Lines(lines) {
 		if len(line) > len(name) && strings.EqualFold(line[:len(name)], name) {
-			return strings.TrimSpace(line[len(name):])
+			kind, _, _ := strings.Cut(line[len(name):], ";")
+			return strings.TrimSpace(kind)
 		}
 	}
 	return ""
