@@ -56,6 +56,16 @@ func startManager(t *testing.T) *manager {
 	return m
 }
 
+// say sends the manager a message.
+func (m *manager) say(text string) {
+	m.t.Helper()
+	c, err := net.Dial("unixgram", m.path)
+	must(m.t, err)
+	defer c.Close()
+	_, err = c.Write([]byte(text))
+	must(m.t, err)
+}
+
 // heard counts the messages that have a line, or one that begins with it if it ends in "=".
 func (m *manager) heard(line string) int {
 	m.mu.Lock()
@@ -176,9 +186,14 @@ func TestService_hangs(t *testing.T) {
 	eventually(t, "WATCHDOG=1", func() bool { return m.heard("WATCHDOG=1") > 0 })
 	must(t, j.Signal(syscall.SIGSTOP))
 	defer j.Signal(syscall.SIGCONT)
-	time.Sleep(100 * time.Millisecond) // what was on its way arrives
+	eventually(t, "it stands still", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", j.PID()))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
+	m.say("MARK=1") // behind all that was said before
+	eventually(t, "the mark", func() bool { return m.heard("MARK=1") == 1 })
 	before := m.heard("WATCHDOG=1")
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(500 * time.Millisecond) // in which there would be five
 	if after := m.heard("WATCHDOG=1"); after != before {
 		t.Errorf("%d signs of life of a process that stands still; want 0", after-before)
 	}
