@@ -161,6 +161,8 @@ func (x *exchange) fetchGap(fl *flight, w *patchwork, gap validation.Span) (*cac
 	keep, _ := x.storable(r) // the client's own, otherwise
 	if keep {
 		x.p.flights.publish(partsOf(x.url), fl, w.epoch, head, fill)
+	} else {
+		fl.land(nil, nil) // a fetch that does not land ends with its leader's interest in it
 	}
 	x.p.work.Add(1)
 	go x.p.fillPart(fl, resp, fill, head, w.epoch, keep)
@@ -231,7 +233,7 @@ func (x *exchange) sendSpan(w *patchwork, s validation.Span) error {
 			}
 		}
 		n, err := x.sendFrom(r, s.End-pos)
-		if pos += n; err != nil {
+		if pos += n; err != nil && !errors.Is(err, cache.ErrLagging) { // who lags behind others goes on alone
 			return err
 		}
 	}
