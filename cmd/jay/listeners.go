@@ -107,7 +107,7 @@ func (s *listeners) prepare(ctx context.Context, want []place) (*change, error) 
 	ch, come := s.compare(want)
 	var blocked []place
 	for _, pl := range come {
-		ln, err := pl.open(ctx)
+		ln, err := ch.open(ctx, pl)
 		switch {
 		case err == nil:
 			ch.opened = append(ch.opened, listener{ln, pl})
@@ -147,6 +147,33 @@ func (s *listeners) compare(want []place) (ch *change, come []place) {
 		ch.gone = slices.Delete(ch.gone, i, i+1)
 	}
 	return ch, come
+}
+
+// open opens a listener at a place: where a listener goes that needs no other socket, with a copy of that one's, so that
+// nobody who connects meanwhile is refused or lost.
+func (ch *change) open(ctx context.Context, pl place) (net.Listener, error) {
+	for _, ln := range ch.gone {
+		t, ok := ln.Listener.(*net.TCPListener)
+		if !ok || !ln.place.sameSocket(pl) || ch.took(ln) {
+			continue
+		}
+		if f, err := t.File(); err == nil { // not every system can
+			defer f.Close()
+			return net.FileListener(f)
+		}
+	}
+	return pl.open(ctx)
+}
+
+// took tells whether a new listener has a copy of another one's socket already.
+func (ch *change) took(ln listener) bool {
+	return slices.ContainsFunc(ch.opened, func(o listener) bool { return o.Addr().String() == ln.Addr().String() })
+}
+
+// sameSocket tells whether the same socket does for another place.
+func (pl place) sameSocket(other place) bool {
+	return pl.address == other.address && pl.shared == other.shared && pl.socket == nil && other.socket == nil &&
+		(pl.mode == proxy.TProxy) == (other.mode == proxy.TProxy)
 }
 
 // holds tells whether a listener that goes has the port of a place.

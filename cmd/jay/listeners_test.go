@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jayproxy/jay/proxy"
 )
@@ -95,6 +96,45 @@ func TestListeners_inTheWay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListeners_sameSocket checks that who has connected before a listener gives way to another one at its address is
+// served by that.
+func TestListeners_sameSocket(t *testing.T) {
+	a := freePort(t, "127.0.0.1")
+	for _, want := range []place{{address: a, mode: proxy.ByHost}, {address: a, fronted: true}, {address: a, secure: true}, {address: a, admin: true}} {
+		s := openSet(t, at(a))
+		c, err := net.Dial("tcp", a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ch, err := s.prepare(t.Context(), []place{want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ch.commit()
+		ln := s.open[0].Listener.(*net.TCPListener)
+		ln.SetDeadline(time.Now().Add(5 * time.Second))
+		if got, err := ln.Accept(); err != nil {
+			t.Errorf("%v: %v; want the connection from before", want, err)
+		} else {
+			got.Close()
+		}
+		s.close()
+		if reaches(a) {
+			t.Errorf("%v: a copy of the socket is left", want)
+		}
+	}
+	s := openSet(t, at("127.0.0.1:0"))
+	ch, err := s.prepare(t.Context(), []place{{address: "127.0.0.1:0", fronted: true}, {address: "127.0.0.1:0", secure: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch.commit()
+	if a, b := s.open[0].Addr().String(), s.open[1].Addr().String(); a == b {
+		t.Errorf("two listeners at %s; want two ports", a)
 	}
 }
 

@@ -183,6 +183,11 @@ func TestCheckConfig(t *testing.T) {
 	if code := tt.run(t, "check-config", "--config", file(t, "f", "log-format: json\n")); code != 0 || tt.stdout.String() != "the configuration is good\n" {
 		t.Errorf("exit %d, stdout %q, stderr %q; want 0", code, tt.stdout.String(), tt.stderr.String())
 	}
+	var bad test
+	key := file(t, "key.pem", "no key\n")
+	if code := bad.run(t, "check-config", "--listen-tls", ":0", "--tls-cert", key); code != 2 || !strings.Contains(bad.stderr.String(), "tls-cert: "+key) {
+		t.Errorf("a certificate that is none: exit %d, stderr %q; want 2", code, bad.stderr.String())
+	}
 }
 
 func TestVersion(t *testing.T) {

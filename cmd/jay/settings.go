@@ -153,6 +153,9 @@ func (p *process) checkConfig(_ context.Context, f *flags) error {
 	if text := p.strangers(); text != "" {
 		fmt.Fprintf(p.stderr, "jay: %s\n", text)
 	}
+	if _, err := identityOf(&c); err != nil {
+		return &exitError{code: codeUsage, err: err}
+	}
 	_, err = fmt.Fprintln(p.stdout, "the configuration is good")
 	return err
 }
