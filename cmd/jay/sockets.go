@@ -52,9 +52,6 @@ func takeSockets(files []*os.File) (sockets, error) {
 	var all sockets
 	for i, f := range files {
 		s := &socket{file: f, name: f.Name(), what: fmt.Sprintf("descriptor %d (%q)", firstDescriptor+i, f.Name())}
-		if slices.Contains(kinds(), s.name) {
-			s.kind = s.name
-		}
 		ln, err := s.open()
 		if err != nil {
 			return nil, s.fault("%w", err)
@@ -171,8 +168,12 @@ func (all sockets) fit(c *config.Config, listenChosen, adminChosen bool) error {
 	return c.Validate()
 }
 
-// settle finds out what the socket is for.
+// settle finds out what the socket is for. Without a name that says so the configuration does, each one for itself.
 func (s *socket) settle(c *config.Config, adminChosen bool) error {
+	s.kind = ""
+	if slices.Contains(kinds(), s.name) {
+		s.kind = s.name
+	}
 	where := ""
 	mode := interceptMode(c).String()
 	switch {

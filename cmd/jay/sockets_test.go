@@ -128,6 +128,38 @@ func TestFitSockets(t *testing.T) {
 	}
 }
 
+// TestFitSockets_otherUse checks that a reload may give a socket whose name says nothing another use, and none only as a
+// start could.
+func TestFitSockets_otherUse(t *testing.T) {
+	f, addr := handedOver(t, "jay.socket", "127.0.0.1:0")
+	handed, err := takeSockets([]*os.File{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		mode proxy.Mode
+	}{
+		{[]string{"--listen=" + addr}, proxy.Explicit},
+		{[]string{"--intercept=" + addr}, proxy.Redirect},
+		{[]string{"--intercept=" + addr, "--intercept-mode=host"}, proxy.ByHost},
+	} {
+		c, flags := parsed(t, tt.args)
+		if err := handed.fit(&c, flags.listenChosen, flags.adminChosen); err != nil {
+			t.Errorf("%v: %v", tt.args, err)
+		}
+		for _, pl := range placesOf(&c, handed) {
+			if pl.address == addr && pl.mode != tt.mode {
+				t.Errorf("%v: got %v; want %v", tt.args, pl.mode, tt.mode)
+			}
+		}
+	}
+	c, flags := parsed(t, nil)
+	if err := handed.fit(&c, flags.listenChosen, flags.adminChosen); err == nil || !strings.Contains(err.Error(), "is not configured") {
+		t.Errorf("not configured any more: got %v; want an error", err)
+	}
+}
+
 // parsed is the configuration that arguments make.
 func parsed(t *testing.T, args []string) (config.Config, *flags) {
 	t.Helper()
