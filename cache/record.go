@@ -23,14 +23,14 @@ type packed struct {
 	size int // of the record; 0: the entry is kept as it is
 }
 
-// pack returns e's form in the arena. It uses b.
+// pack returns e's form in the arena. It uses b, which it returns as meta in any case, perhaps grown.
 func (s *Store[M]) pack(e *Entry[M], b []byte) packed {
 	if s.arena == nil || e.Body.parts != nil || e.Length != int64(len(e.Body.whole)) {
-		return packed{}
+		return packed{meta: b[:0]}
 	}
 	size := recordHead + len(e.Key) + len(e.Variant) + len(e.Body.whole)
 	if size > s.arena.limit {
-		return packed{}
+		return packed{meta: b[:0]}
 	}
 	meta := s.codec.Append(b[:0], &e.Meta)
 	if size += len(meta); size > s.arena.limit {

@@ -86,7 +86,8 @@ func (s *Store[M]) Variants(key string) []*Entry[M] {
 	return s.View(key, &v)
 }
 
-// View is Variants without allocations: what it returns is valid until the next call with the same v, or Reset.
+// View is Variants without allocations: what it returns is valid until the next call with the same v, or Reset. An entry
+// that is to be stored must not refer to it; Clone does not.
 func (s *Store[M]) View(key string, v *View[M]) []*Entry[M] {
 	hash := s.hashOf(key)
 	sh := s.shard(hash)

@@ -13,6 +13,7 @@ import (
 // FuzzCodec: what is stored comes back as it was.
 func FuzzCodec(f *testing.F) {
 	f.Add(200, "OK", "Content-Type: text/plain\r\n", `"x"`, "bytes=0-1", int64(0), int64(2), []byte{10, 0, 0, 1, 80, 0}, "accept\x00gzip", byte(7))
+	f.Add(206, "OK", "A: b\r\n", "", "", int64(80), int64(-1<<63), append(netip.MustParseAddr("fe80::1").AsSlice(), "eth0"...), "", byte(4))
 	f.Add(299, "", "", "", "", int64(-1), int64(1<<40), []byte(nil), "", byte(0))
 	base := time.Now()
 	f.Fuzz(func(t *testing.T, status int, reason, lines, gap, asked string, start, end int64, addr []byte, selects string, flags byte) {
@@ -24,6 +25,9 @@ func FuzzCodec(f *testing.F) {
 		}
 		if a, ok := netip.AddrFromSlice(addr[:min(len(addr), 4)]); ok {
 			m.addr = netip.AddrPortFrom(a, uint16(start))
+		}
+		if a, ok := netip.AddrFromSlice(addr[:min(len(addr), 16)]); ok && len(addr) >= 16 {
+			m.addr = netip.AddrPortFrom(a.WithZone(string(addr[16:])), uint16(start))
 		}
 		c := codec(base)
 		var got stored
