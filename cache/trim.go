@@ -32,10 +32,12 @@ func (s *Store[M]) reckon() {
 	}
 }
 
-// trim makes the tables smaller when at least half of the entries have left and an eighth of the store is idle. It takes
-// time for every entry that is there, which is less than have left. Ristretto's frequencies are lost.
+// trim makes the tables smaller when at least half of the entries have left and an eighth of the store is idle, or when
+// nearly all have left. It takes time for every entry that is there, which is less than have left. Ristretto's frequencies
+// are lost.
 func (s *Store[M]) trim() {
-	if s.entries.Load() > s.high.Load()/2 || s.idle() < s.bounds.total/8 {
+	n, high, idle := s.entries.Load(), s.high.Load(), s.idle()
+	if n > high/2 || idle < s.bounds.total/8 && (n > high/16 || idle < s.bounds.total/128) {
 		return
 	}
 	if next, err := s.newEngine(s.counters); err == nil { // its maps never shrink

@@ -74,6 +74,9 @@ func TestTrim_MemoryAfterAFlood(t *testing.T) {
 	}
 	s.Purge(func(*Entry[string]) bool { return true }, false)
 	check("purged")
+	if st := s.Stats(); st.Overhead-s.overhead.Load() > st.MaxBytes/100 {
+		t.Errorf("tables of an empty store take %d bytes", st.Overhead-s.overhead.Load())
+	}
 	put("large", 200, 200000, 1)
 	check("entries of 200000")
 	runtime.KeepAlive(s)
