@@ -14,70 +14,85 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/jayproxy/jay/proxy/policy"
 )
 
 // TestH2_sameAsHTTP1 checks answer by answer, and log line by log line, that HTTP/2 changes nothing but the framing. The two
 // proxies live the same life, one with clients that speak HTTP/1.1 and one with those that speak HTTP/2.
 func TestH2_sameAsHTTP1(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tw := newTwins(t, Options{})
-		tw[1].p.noLane = false
-		cert, pool := certificate(t, "127.0.0.1")
-		ln := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-		go tw[1].p.ServeWith(ln, ListenOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
-		dial := func(from string) *raw2 {
-			here, there := net.Pipe()
-			ln.conns <- &addressed{Conn: there, local: tcpAddr("10.0.0.1:3129"), remote: tcpAddr(from)}
-			t.Cleanup(func() { here.Close() })
-			return newRaw2(t, tls.Client(here, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", NextProtos: []string{"h2"}}))
-		}
-		clients := map[string]*raw2{"": dial(""), "10.0.0.7:1234": dial("10.0.0.7:1234")}
-		streams := map[string]uint32{"": 1, "10.0.0.7:1234": 1}
-		compared := 0
-		for round := range 2 {
-			for _, send := range corpus2() {
-				for _, from := range []string{"", "10.0.0.7:1234"} {
-					r := clients[from]
-					if from != "" {
-						send = strings.ReplaceAll(send, "192.0.2.1", "93.184.216.34")
-					}
-					fields, body, ok := asHTTP2(send)
-					if !ok {
-						continue
-					}
-					a := plainAnswer(t, tw[0].world, from, send)
-					b := r.exchange(streams[from], fields, body)
-					streams[from] += 2
-					if a != b {
-						t.Fatalf("round %d, from %q: %.300q\nHTTP/1.1: %.600s\nHTTP/2:   %.600s", round, from, send, a, b)
-					}
-					compared++
-					synctest.Wait()
+	rules := rulesOf(t,
+		policy.Rule{Name: "no-put", Action: policy.Deny, Methods: []string{"PUT"}},
+		policy.Rule{Name: "seen", Action: policy.Report, To: []string{"192.0.2.1", "93.184.216.34"}})
+	login := guarded(t)
+	for name, o := range map[string]Options{"plain": {}, "key": {CacheStatusKey: true, HideCacheStatus: true}, "rules": {Policy: rules}, "login": {Auth: login, MaxRequestBody: 10_000}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { compareProtocols(t, o) })
+		})
+	}
+}
+
+func compareProtocols(t *testing.T, o Options) {
+	tw := newTwins(t, o)
+	tw[1].p.noLane = false
+	cert, pool := certificate(t, "127.0.0.1")
+	ln := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	go tw[1].p.ServeWith(ln, ListenOptions{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	dial := func(from string) *raw2 {
+		here, there := net.Pipe()
+		ln.conns <- &addressed{Conn: there, local: tcpAddr("10.0.0.1:3129"), remote: tcpAddr(from)}
+		t.Cleanup(func() { here.Close() })
+		return newRaw2(t, tls.Client(here, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", NextProtos: []string{"h2"}}))
+	}
+	clients := map[string]*raw2{"": dial(""), "10.0.0.7:1234": dial("10.0.0.7:1234")}
+	streams := map[string]uint32{"": 1, "10.0.0.7:1234": 1}
+	compared := 0
+	for round := range 2 {
+		for _, send := range corpus2() {
+			for _, from := range []string{"", "10.0.0.7:1234"} {
+				r := clients[from]
+				if from != "" {
+					send = strings.ReplaceAll(send, "192.0.2.1", "93.184.216.34")
 				}
+				fields, body, ok := asHTTP2(send)
+				if !ok {
+					continue
+				}
+				a := plainAnswer(t, tw[0].world, from, send)
+				b := r.exchange(streams[from], fields, body)
+				streams[from] += 2
+				if a != b {
+					t.Fatalf("round %d, from %q: %.300q\nHTTP/1.1: %.600s\nHTTP/2:   %.600s", round, from, send, a, b)
+				}
+				compared++
+				synctest.Wait()
 			}
-			time.Sleep(7 * time.Second)
 		}
-		if compared < 500 {
-			t.Errorf("%d requests were compared; want more", compared)
+		time.Sleep(7 * time.Second)
+	}
+	if compared < 500 {
+		t.Errorf("%d requests were compared; want more", compared)
+	}
+	for i := range tw {
+		tw[i].log.Close()
+	}
+	one, two := strings.Split(tw[0].text.String(), "\n"), strings.Split(strings.ReplaceAll(tw[1].text.String(), `"HTTP/2.0"`, `"HTTP/1.1"`), "\n")
+	for i := range min(len(one), len(two)) {
+		if one[i] != two[i] {
+			t.Fatalf("log line %d:\nHTTP/1.1: %s\nHTTP/2:   %s", i, one[i], two[i])
 		}
-		for i := range tw {
-			tw[i].log.Close()
-		}
-		one, two := strings.Split(tw[0].text.String(), "\n"), strings.Split(strings.ReplaceAll(tw[1].text.String(), `"HTTP/2.0"`, `"HTTP/1.1"`), "\n")
-		for i := range min(len(one), len(two)) {
-			if one[i] != two[i] {
-				t.Fatalf("log line %d:\nHTTP/1.1: %s\nHTTP/2:   %s", i, one[i], two[i])
-			}
-		}
-		if a, b := tw[0].p.Stats(), tw[1].p.Stats(); len(one) != len(two) || a.Requests != b.Requests || a.Hits != b.Hits || a.BytesHit != b.BytesHit {
-			t.Errorf("got %d lines, %+v with HTTP/1.1; %d, %+v with HTTP/2", len(one), a, len(two), b)
-		}
-	})
+	}
+	if a, b := tw[0].p.Stats(), tw[1].p.Stats(); len(one) != len(two) || a.Requests != b.Requests || a.Hits != b.Hits || a.BytesHit != b.BytesHit {
+		t.Errorf("got %d lines, %+v with HTTP/1.1; %d, %+v with HTTP/2", len(one), a, len(two), b)
+	}
 }
 
 // corpus2 is the lane's corpus, and what the lane does not know.
 func corpus2() []string {
 	out := laneCorpus()
+	for _, line := range []string{credentials("anna", "sesame"), credentials("anna", "wrong"), "Proxy-Authorization: Bearer x", "Proxy-Authorization: Basic !"} {
+		out = append(out, request("GET", host+"/fresh", "", line), request("POST", host+"/fresh", "body", line))
+	}
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE", "ODD", "GET"} {
 		out = append(out,
 			request(method, host+"/fresh", ""),
