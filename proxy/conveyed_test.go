@@ -168,6 +168,37 @@ func TestConveyed_limits(t *testing.T) {
 	})
 }
 
+// TestConveyed_reconfigure checks that who was let in by the word of a machine goes when that is not believed any more.
+func TestConveyed_reconfigure(t *testing.T) {
+	inBubble(t, conveyedOptions(), always(respond(200, "body")), func(t *testing.T, w *world) {
+		c, busy := w.fronted(Explicit, sender), w.fronted(Explicit, sender)
+		for _, c := range []*client{c, busy} {
+			c.send("PROXY TCP4 10.1.2.3 198.51.100.1 5000 3128\r\n")
+			if a := c.get("http://1.2.3.4/"); a.status != 200 {
+				t.Fatalf("got %d; want 200", a.status)
+			}
+		}
+		w.reconfigure(conveyedOptions())
+		if a := c.get("http://1.2.3.4/"); a.status != 200 {
+			t.Fatalf("believed as before: got %d; want 200", a.status)
+		}
+		busy.send("GET http://1.2.3.4/ HT")
+		synctest.Wait()
+		w.reconfigure(Options{})
+		busy.send("TP/1.1\r\nHost: 1.2.3.4\r\n\r\n")
+		if a := busy.read("GET"); a.status != 200 { // it had begun
+			t.Errorf("what had begun: got %d; want 200", a.status)
+		}
+		busy.send("GET http://1.2.3.4/ HTTP/1.1\r\nHost: 1.2.3.4\r\n\r\n")
+		began := time.Now()
+		for name, c := range map[string]*client{"idle": c, "busy": busy} {
+			if b, err := io.ReadAll(c.r); len(b) > 0 || err != nil || time.Since(began) > time.Second {
+				t.Errorf("%s: got %q, %v after %v; want the end at once", name, b, err, time.Since(began))
+			}
+		}
+	})
+}
+
 // TestConveyed_intercept checks that on an intercepting listener the destination in the header is where the client wanted
 // to go.
 func TestConveyed_intercept(t *testing.T) {

@@ -39,7 +39,13 @@ func (p *Proxy) thisMachine(a netip.Addr) bool {
 
 // mayAsk tells whether a client may use the proxy at all.
 func (c *conn) mayAsk() bool {
-	return c.local || c.opt.allows(c.client.Addr())
+	return c.opt.admits(c)
+}
+
+// admits tells whether c's client may use the proxy, as who it is known to be: what the header of a machine said is worth
+// nothing any more when that machine is not one of those that are believed.
+func (s *settings) admits(c *conn) bool {
+	return c.local || s.allows(c.client.Addr()) && (!c.fronted || s.sends(addrPort(c.raw.RemoteAddr()).Addr()))
 }
 
 // allows tells whether a client on another machine may use the proxy.

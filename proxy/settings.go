@@ -64,7 +64,7 @@ func (p *Proxy) Reconfigure(o Options) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closeConns(func(c *conn) bool {
-		if c.local || s.allows(c.client.Addr()) || c.fronted && !c.counted { // of the last it is not known yet who they are
+		if c.fronted && !c.counted || s.admits(c) { // of the last it is not known yet who they are
 			return false
 		}
 		if c.h2 != nil {
