@@ -284,7 +284,8 @@ func (c *conn) watch(gone func()) (stop func()) {
 	return w.stop
 }
 
-// A watch reads ahead on a client connection to see it end; what it reads stays in the connection's buffer.
+// A watch reads ahead on a client connection to see it end; what it reads stays in the connection's buffer. A client that has
+// sent more and then ended its side is not gone: that is how a simple one sends all it has.
 type watch struct {
 	c     *conn
 	gone  func()
@@ -305,6 +306,9 @@ func (w *watch) run() {
 	}
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, wire.ErrFull) {
 		return
+	}
+	if errors.Is(err, io.EOF) && len(w.c.r.Buffered()) > 0 {
+		return // it has said all it wants to say, and waits for the answers, or for the tunnel to say it in
 	}
 	w.mu.Lock()
 	ended := w.ended

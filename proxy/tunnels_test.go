@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -318,4 +319,53 @@ func descriptors(t testing.TB) int {
 		return 0
 	}
 	return len(list)
+}
+
+// TestConnect_halfClosed checks that a client which sends what it has with its CONNECT, and ends its side before there is a
+// tunnel, gets the origin's answer.
+func TestConnect_halfClosed(t *testing.T) {
+	origin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer origin.Close()
+	go func() {
+		nc, err := origin.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		all, _ := io.ReadAll(nc)
+		io.WriteString(nc, "got "+string(all))
+	}()
+	release := make(chan struct{})
+	p, err := New(Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		select {
+		case <-release:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Shutdown(context.Background())
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go p.Serve(ln, Explicit)
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	fmt.Fprintf(nc, "CONNECT %[1]s HTTP/1.1\r\nHost: %[1]s\r\n\r\nall of it", origin.Addr())
+	nc.(*net.TCPConn).CloseWrite()
+	time.AfterFunc(20*watchDelay, func() { close(release) }) // the watch has seen the end by then, most likely
+	all, _ := io.ReadAll(nc)
+	if !strings.HasSuffix(string(all), "got all of it") {
+		t.Errorf("got %q; want the origin's answer", all)
+	}
 }
