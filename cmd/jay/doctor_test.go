@@ -155,13 +155,13 @@ func (d *diagnosis) level(check, word string) string {
 func TestDoctor(t *testing.T) {
 	origin := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer origin.Close()
-	free := freeAddress(t)
+	free := freePort(t, "127.0.0.1")
 	d, code := doctorRun(t, "--listen", free, "--admin", "127.0.0.1:1", "--online", "--url", origin.URL)
 	if code != 0 || d.level("ports", free) != levelGood || d.level("admin", "") != levelNote || d.level("names", "") != levelGood || d.level("online", origin.URL) != levelGood {
 		t.Errorf("without a Jay: exit %d, %+v; want 0", code, d)
 	}
 
-	r := start(t, "--listen", free, "--admin", freeAddress(t))
+	r := start(t, "--listen", free, "--admin", freePort(t, "127.0.0.1"))
 	d, code = doctorRun(t, "--listen", free, "--admin", r.adminAddr(t), "--online", "--url", origin.URL, "--parent", origin.URL, "--parent", "direct")
 	if code != 0 || d.level("parents", strings.TrimPrefix(origin.URL, "http://")) != levelGood || d.level("ports", "is Jay's") != levelGood || d.level("admin", "answers at") != levelGood || d.level("online", "") != levelGood {
 		t.Errorf("with a Jay: exit %d, %+v; want 0", code, d)
@@ -197,15 +197,4 @@ func TestDoctor_badConfiguration(t *testing.T) {
 	if code := tt.run(t, "doctor", "--url", "http://"); code != 2 || !strings.Contains(tt.stderr.String(), "is not a URL") {
 		t.Errorf("exit %d, %s; want 2", code, tt.stderr.String())
 	}
-}
-
-// freeAddress is an address on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -27,15 +29,19 @@ func openSet(t *testing.T, places ...place) *listeners {
 // at is a place for clients.
 func at(address string) place { return place{address: address} }
 
-// freePort is a port on which nothing listens.
+// freePort is an address with a port on which nothing listens, below those that the kernel gives to connections: no other
+// test's takes it meanwhile.
 func freePort(t *testing.T, host string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := net.JoinHostPort(host, fmt.Sprint(11000+rand.IntN(20000)))
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			return address
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // reaches tells whether something listens.
