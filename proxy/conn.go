@@ -43,6 +43,7 @@ type conn struct {
 	local  bool           // the client is on this machine
 	dst    netip.AddrPort // where an intercepted client thought it connected to
 	proven proven         // the name that dst has
+	limit  string         // the option that left no room for it; empty if there was room
 	state  atomic.Int32
 
 	secure  *tls.Config    // nil: no TLS

@@ -56,6 +56,7 @@ func (c *conn) readConveyed() bool {
 	}
 	if !c.convey(h) || !c.welcome() {
 		c.p.stats.refusedClients.Add(1)
+		c.p.warnOfLimit(c)
 		return false
 	}
 	return true

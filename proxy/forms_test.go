@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -190,9 +192,16 @@ func TestMayAsk(t *testing.T) {
 	}
 }
 
-// TestLimits checks the bounds on connections.
+// TestLimits checks the bounds on connections, and that the log says, not too often, which of them was reached.
 func TestLimits(t *testing.T) {
-	inBubble(t, Options{MaxConnections: 3, MaxClientConnections: 2}, always(respond(200, "ok")), func(t *testing.T, w *world) {
+	var log bytes.Buffer
+	defer func() {
+		if got := log.String(); strings.Count(got, "limit=") != 1 || !strings.Contains(got, "limit=max-client-connections client=10.0.0.1") {
+			t.Errorf("the log says %q; want the first limit once", got)
+		}
+	}()
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	inBubble(t, Options{MaxConnections: 3, MaxClientConnections: 2, Logger: logger}, always(respond(200, "ok")), func(t *testing.T, w *world) {
 		url := "http://93.184.216.34/"
 		one, two := w.clientOf(Explicit, "10.0.0.1:1", ""), w.clientOf(Explicit, "10.0.0.1:2", "")
 		if one.get(url).status != 200 || two.get(url).status != 200 {

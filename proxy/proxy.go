@@ -62,6 +62,8 @@ type Proxy struct {
 	streams   int // requests over HTTP/2, each of which counts as a connection
 	perClient map[netip.Addr]int
 	gone      sync.WaitGroup // client connections
+
+	warnedOfLimit atomic.Int64 // when, in Unix nanoseconds
 }
 
 // New makes a proxy. It fails when the cache cannot be made.
@@ -158,6 +160,7 @@ func (p *Proxy) admit(nc net.Conn, o ListenOptions) {
 	c.fronted = o.ProxyProtocol && c.opt.sends(c.client.Addr())
 	if !c.fronted && !c.welcome() || !p.remember(c) {
 		p.stats.refusedClients.Add(1)
+		p.warnOfLimit(c)
 		nc.Close()
 		return
 	}
@@ -183,13 +186,30 @@ func (p *Proxy) remember(c *conn) bool {
 
 // full tells whether there is no room for c; p.mu is held.
 func (p *Proxy) full(c *conn) bool {
-	return c.opt.MaxConnections > 0 && len(p.conns)+p.streams >= c.opt.MaxConnections
+	if c.opt.MaxConnections <= 0 || len(p.conns)+p.streams < c.opt.MaxConnections {
+		return false
+	}
+	c.limit = "max-connections"
+	return true
+}
+
+// warnOfLimit says which limit a connection was turned away by, if it was one: at most once a minute, since there may be
+// many.
+func (p *Proxy) warnOfLimit(c *conn) {
+	if c.limit == "" {
+		return
+	}
+	now, last := time.Now().UnixNano(), p.warnedOfLimit.Load()
+	if now-last >= int64(time.Minute) && p.warnedOfLimit.CompareAndSwap(last, now) {
+		p.log.Warn("a limit of connections is reached, more are turned away", "limit", c.limit, "client", c.client.Addr().String())
+	}
 }
 
 // count adds a connection to those of its client, unless they are too many; p.mu is held.
 func (p *Proxy) count(c *conn) bool {
 	addr := c.client.Addr()
 	if c.opt.MaxClientConnections > 0 && p.perClient[addr] >= c.opt.MaxClientConnections {
+		c.limit = "max-client-connections"
 		return false
 	}
 	p.perClient[addr]++

@@ -140,6 +140,7 @@ func (c *conn) serveStream(s *h2.Stream) {
 	}
 	if !c.p.rememberStream(r) {
 		c.p.stats.refusedClients.Add(1)
+		c.p.warnOfLimit(r)
 		s.Refuse(503, "This proxy has as many requests as it takes; try again later.\n")
 		return
 	}
