@@ -43,10 +43,26 @@ func (x *exchange) keepPart(r *received, fl *flight, epoch cache.Epoch, v verdic
 	fl.span = cr.Span
 	x.p.flights.publish(partsOf(x.url), fl, epoch, e, fill)
 	x.p.work.Add(1)
-	go x.p.fillPart(fl, r.Response, fill, e, epoch, true)
+	if first, whole := arrivedPart(r, length); whole { // the client's next request, which may come at once, finds it stored
+		x.p.fillPart(fl, r.Response, fill, first, e, epoch, true)
+	} else {
+		go x.p.fillPart(fl, r.Response, fill, first, e, epoch, true)
+	}
 	v.stored = true
 	x.relay(r.Response, x.cacheStatus(v.withTTL(r.fresh.Lifetime-r.fresh.Age(time.Now()))))
 	x.reply.origin, x.reply.fill, x.reply.flight = nil, reader, fl
+}
+
+// inlinePart is the size up to which a part that has arrived with its head is stored before the client gets it. A fill
+// takes so much without a reader, however little room there is.
+const inlinePart = 16 << 10
+
+// arrivedPart reads what has already arrived of a small part's content, and tells whether that is all.
+func arrivedPart(r *received, length int64) (first []byte, whole bool) {
+	if length <= 0 || length > inlinePart || !r.Pending() {
+		return nil, false
+	}
+	return firstBytes(r.Response, length)
 }
 
 // soleContentRange is the range that a 206 with one part carries, if it is one that can be stored.
@@ -69,15 +85,17 @@ func (x *exchange) part(r *received, cr validation.ContentRange) *entry {
 	return e
 }
 
-// fillPart reads a part and, if it may be kept, joins it with what is held already. It owns resp.
-func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, e *entry, epoch cache.Epoch, keep bool) {
+// fillPart reads a part, of which the first bytes were read already, and, if it may be kept, joins it with what is held. It
+// owns resp.
+func (p *Proxy) fillPart(fl *flight, resp *upstream.Response, fill *cache.Fill, first []byte, e *entry, epoch cache.Epoch, keep bool) {
 	defer p.work.Done()
 	defer p.contain()
 	defer fl.cancel()
 	defer fl.done()
 	defer resp.Close()
 	defer fill.Close(errFault)
-	if err := pour(fill, nil, &bounded{r: resp.Body, left: fl.span.End - fl.span.Start}); err != nil {
+	rest := fl.span.End - fl.span.Start - int64(len(first))
+	if err := pour(fill, first, &bounded{r: resp.Body, left: rest}); err != nil {
 		fill.Close(err)
 		return
 	}

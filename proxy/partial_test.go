@@ -340,3 +340,23 @@ func TestPartial_sharesWhole(t *testing.T) {
 		}
 	})
 }
+
+// TestPartial_atOnce checks that a small part is stored before its client has all of it, so that the next request finds it.
+func TestPartial_atOnce(t *testing.T) {
+	inBubble(t, Options{}, func(a *ask) string {
+		return respond(206, "01234", "Cache-Control: max-age=60", "Content-Range: bytes 4-8/10")
+	}, func(t *testing.T, w *world) {
+		c := w.client()
+		for i := range 100 {
+			url := fmt.Sprintf("%s/%d", host, i)
+			for range 2 {
+				if a := c.get(url, "Range: bytes=4-8"); a.status != 206 || a.body != "01234" {
+					t.Fatalf("got %q, %q", a.line, a.body)
+				}
+			}
+		}
+		if n := w.origin.count(""); n != 100 {
+			t.Errorf("%d fetches; want 100", n)
+		}
+	})
+}

@@ -165,7 +165,7 @@ func (x *exchange) fetchGap(fl *flight, w *patchwork, gap validation.Span) (*cac
 		fl.land(nil, nil) // a fetch that does not land ends with its leader's interest in it
 	}
 	x.p.work.Add(1)
-	go x.p.fillPart(fl, resp, fill, head, w.epoch, keep)
+	go x.p.fillPart(fl, resp, fill, nil, head, w.epoch, keep)
 	return reader, true
 }
 
