@@ -8,6 +8,9 @@
 // Admission and eviction are ristretto's, behind an index of the package's own that decides what is visible, because
 // ristretto's Set and Get lose updates by design. See policy.go for how the two work together.
 //
+// Small complete entries lie in memory without pointers, which costs a garbage collection nothing, and are copied out
+// whenever they are looked at; see arena.go. Others stay as they were given.
+//
 // Left out on purpose: freshness, validation and the choice among variants (packages freshness, validation and
 // cache/vary), and storage on disk. What a response means is the caller's affair; it travels in Entry.Meta.
 //
