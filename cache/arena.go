@@ -266,18 +266,3 @@ func (a *arena) clearOut(i int) []tenant {
 	}
 	return list
 }
-
-// bytes returns the memory of all chunks.
-func (a *arena) bytes() int64 {
-	if a == nil {
-		return 0
-	}
-	n := 0
-	for i := range a.classes {
-		c := &a.classes[i]
-		c.mu.Lock()
-		n += len(*c.chunks.Load()) - len(c.vacant)
-		c.mu.Unlock()
-	}
-	return int64(n) * int64(a.chunkBytes)
-}
