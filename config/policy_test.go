@@ -202,7 +202,7 @@ func FuzzPolicy(f *testing.F) {
 		if err := config.Load(&c, "f", []byte(text)); err != nil {
 			for line := range strings.Lines(err.Error()) {
 				if !strings.HasPrefix(line, "f:") {
-					t.Skip() // a value of several lines in a message
+					return // a value of several lines in a message
 				}
 			}
 			return
