@@ -83,7 +83,7 @@ func TestOverrideErrors(t *testing.T) {
 		{"name: x, never: true, min: 1h", "override x: never leaves nothing for what else it says"},
 		{"name: x, always-revalidate: true, max: 1h", "override x: always-revalidate leaves no lifetime to decide about"},
 		{"name: x, never: maybe", `never: "maybe" is neither true nor false`},
-		{"name: first", "override first: there is one of that name on line 2"},
+		{"name: first", "rule first: there is one of that name on line 2"},
 	}
 	for _, tt := range tests {
 		c := config.Default()

@@ -10,23 +10,11 @@ import (
 // loadOverrides reads the section into c, or leaves c as it is and returns all that is wrong.
 func loadOverrides(c *Config, n *yaml.Node) []error {
 	l := policyLoader{p: new(Policy)}
-	if !l.good(n) {
-		return l.errs
-	}
-	if n.Kind != yaml.SequenceNode {
-		l.fail(n, "overrides: wants a list of rules, each with a hyphen in front")
-		return l.errs
-	}
 	var all []Override
-	lines := make(map[string]int)
-	for _, item := range n.Content {
-		o := l.override(item)
-		if line, ok := lines[o.Name]; ok && o.Name != "" {
-			l.fail(item, "override %s: there is one of that name on line %d", o.Name, line)
-		}
-		lines[o.Name] = item.Line
-		all = append(all, o)
-	}
+	l.ruleList(n, "overrides", func(_ int, item *yaml.Node) string {
+		all = append(all, l.override(item))
+		return all[len(all)-1].Name
+	})
 	if l.errs == nil {
 		c.Overrides = all
 	}

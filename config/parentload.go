@@ -9,26 +9,15 @@ import (
 // loadParents reads the section into c, or leaves c as it is and returns all that is wrong.
 func loadParents(c *Config, n *yaml.Node) []error {
 	l := policyLoader{p: new(Policy)}
-	if !l.good(n) {
-		return l.errs
-	}
-	if n.Kind != yaml.SequenceNode {
-		l.fail(n, "parents: wants a list of rules, each with a hyphen in front")
-		return l.errs
-	}
 	var rules []ParentRule
-	lines := make(map[string]int)
-	for i, item := range n.Content {
+	l.ruleList(n, "parents", func(i int, item *yaml.Node) string {
 		r := l.parentRule(item)
 		if r.Match.Name == "" {
 			r.Match.Name = "parents-" + strconv.Itoa(i+1)
 		}
-		if line, ok := lines[r.Match.Name]; ok {
-			l.fail(item, "rule %s: there is one of that name on line %d", r.Match.Name, line)
-		}
-		lines[r.Match.Name] = item.Line
 		rules = append(rules, r)
-	}
+		return r.Match.Name
+	})
 	if l.errs == nil {
 		c.Parents = rules
 	}

@@ -151,18 +151,28 @@ func (l *policyLoader) lists(n *yaml.Node) {
 }
 
 func (l *policyLoader) rules(n *yaml.Node) {
+	l.ruleList(n, "rules", func(_ int, item *yaml.Node) string {
+		l.p.Rules = append(l.p.Rules, l.rule(item))
+		return l.p.Rules[len(l.p.Rules)-1].Name
+	})
+}
+
+// ruleList hands each item of a list of rules to read, which returns the rule's name; no two may have the same.
+func (l *policyLoader) ruleList(n *yaml.Node, what string, read func(i int, item *yaml.Node) (name string)) {
+	if !l.good(n) {
+		return
+	}
 	if n.Kind != yaml.SequenceNode {
-		l.fail(n, "rules: wants a list of rules, each with a hyphen in front")
+		l.fail(n, "%s: wants a list of rules, each with a hyphen in front", what)
 		return
 	}
 	lines := make(map[string]int)
-	for _, item := range n.Content {
-		r := l.rule(item)
-		if line, ok := lines[r.Name]; ok && r.Name != "" {
-			l.fail(item, "rule %s: there is one of that name on line %d", r.Name, line)
+	for i, item := range n.Content {
+		name := read(i, item)
+		if line, ok := lines[name]; ok && name != "" {
+			l.fail(item, "rule %s: there is one of that name on line %d", name, line)
 		}
-		lines[r.Name] = item.Line
-		l.p.Rules = append(l.p.Rules, r)
+		lines[name] = item.Line
 	}
 }
 
