@@ -121,3 +121,23 @@ func answerError(address string, resp *http.Response, body []byte) error {
 	}
 	return fmt.Errorf("the Jay at %s refuses: %s", address, v.Error)
 }
+
+// ask asks a running Jay and reads its answer; with --json it prints the answer as it came instead, and reports true.
+func (p *process) ask(ctx context.Context, f *flags, c *config.Config, method, path string, body, answer any) (printed bool, err error) {
+	client, err := p.adminClient(c)
+	if err != nil {
+		return false, err
+	}
+	b, err := client.call(ctx, method, path, "application/json", body)
+	if err != nil {
+		return false, err
+	}
+	if f.given("json") {
+		_, err = p.stdout.Write(b)
+		return true, err
+	}
+	if err := json.Unmarshal(b, answer); err != nil {
+		return false, fmt.Errorf("%s: %w", strings.TrimPrefix(path, "/"), err)
+	}
+	return false, nil
+}

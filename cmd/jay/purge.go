@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/jayproxy/jay/proxy/admin"
@@ -47,21 +46,9 @@ func (p *process) purge(ctx context.Context, f *flags) error {
 	if q == (admin.PurgeRequest{DryRun: q.DryRun}) {
 		return usagef("purge needs a URL, or one of --prefix, --host, --regex, --group, --older-than and --all")
 	}
-	client, err := p.adminClient(&c)
-	if err != nil {
-		return err
-	}
-	b, err := client.call(ctx, "POST", "/purge", "application/json", q)
-	if err != nil {
-		return err
-	}
-	if f.given("json") {
-		_, err = p.stdout.Write(b)
-		return err
-	}
 	var a admin.PurgeAnswer
-	if err := json.Unmarshal(b, &a); err != nil {
-		return fmt.Errorf("purge: %w", err)
+	if printed, err := p.ask(ctx, f, &c, "POST", "/purge", q, &a); printed || err != nil {
+		return err
 	}
 	verb := "removed"
 	if a.DryRun {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -30,21 +29,9 @@ func (p *process) reload(ctx context.Context, f *flags) error {
 	if err != nil {
 		return err
 	}
-	client, err := p.adminClient(&c)
-	if err != nil {
-		return err
-	}
-	b, err := client.call(ctx, "POST", "/reload", "application/json", admin.ReloadRequest{DryRun: f.given("dry-run")})
-	if err != nil {
-		return err
-	}
-	if f.given("json") {
-		_, err = p.stdout.Write(b)
-		return err
-	}
 	var a admin.ReloadAnswer
-	if err := json.Unmarshal(b, &a); err != nil {
-		return fmt.Errorf("reload: %w", err)
+	if printed, err := p.ask(ctx, f, &c, "POST", "/reload", admin.ReloadRequest{DryRun: f.given("dry-run")}, &a); printed || err != nil {
+		return err
 	}
 	verb := "changed"
 	if a.DryRun {

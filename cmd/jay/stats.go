@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -31,21 +30,9 @@ func (p *process) stats(ctx context.Context, f *flags) error {
 	if err != nil {
 		return err
 	}
-	client, err := p.adminClient(&c)
-	if err != nil {
-		return err
-	}
-	b, err := client.call(ctx, "GET", "/stats", "application/json", nil)
-	if err != nil {
-		return err
-	}
-	if f.given("json") {
-		_, err = p.stdout.Write(b)
-		return err
-	}
 	var s admin.Figures
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("stats: %w", err)
+	if printed, err := p.ask(ctx, f, &c, "GET", "/stats", nil, &s); printed || err != nil {
+		return err
 	}
 	return printFigures(p.stdout, &s)
 }
