@@ -161,11 +161,16 @@ func TestWindow_ProvenEntriesAreAdmitted(t *testing.T) {
 		put(t, s, entry(fmt.Sprint("later", i), "", 1000))
 	}
 	s.Flush()
+	strangers := 0
 	for i := range 200 {
 		used, once := s.Variants(fmt.Sprint("used", i)), s.Variants(fmt.Sprint("once", i))
-		if len(used) != 1 || len(once) != 0 {
-			t.Fatalf("%d: used entry there %d times, unused one %d times; want 1 and 0", i, len(used), len(once))
+		if len(used) != 1 {
+			t.Fatalf("%d: used entry there %d times; want 1", i, len(used))
 		}
+		strangers += len(once)
+	}
+	if strangers > 3 { // a key is taken for a ghost's once in 8,192 times
+		t.Errorf("%d of 200 unused entries are there; want none, but for ghosts taken for another's", strangers)
 	}
 	after := s.Stats()
 	if got := after.Evicted - before.Evicted; got < 150 || got > 300 {
